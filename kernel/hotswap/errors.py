@@ -1,6 +1,6 @@
 """Every failure the kernel names: a code, a sentence, and what to do next.
 
-One class a failure. Its fields are arguments, its sentence is ``str(error)``, and ``code`` and ``hint`` stand on every one.
+One class a failure. Its fields are arguments, its sentence is ``str(error)``; ``code`` and ``hint`` stand on each.
 ``docs/reference/errors.md`` is generated from this module.
 """
 
@@ -65,7 +65,9 @@ class PluginInitFailed(HotswapError):
         self.plugin = plugin
         self.step = step
         self.reason = reason
-        super().__init__(f"Plugin {plugin!r} failed in {step}: {reason}", hint or "Run again with --debug for the traceback.")
+        super().__init__(
+            f"Plugin {plugin!r} failed in {step}: {reason}", hint or "Run again with --debug for the traceback."
+        )
 
 
 class PluginConflict(HotswapError):
@@ -109,7 +111,9 @@ class DependencyMissing(HotswapError):
         path = " -> ".join((*self.chain, requirement))
         super().__init__(
             f"Nothing provides {requirement!r}: {path}.",
-            hint or nearest(requirement.split(" ")[0], known) or "Install a plugin that does, or disable the one that asks.",
+            hint
+            or nearest(requirement.split(" ")[0], known)
+            or "Install a plugin that does, or disable the one that asks.",
         )
 
 
@@ -229,7 +233,9 @@ class HookAborted(HotswapError):
         self.point = point
         self.plugin = plugin
         self.reason = reason
-        super().__init__(f"{plugin!r} stopped this at {point}: {reason}", f"`hotswap plugin disable {plugin}` takes the hook out.")
+        super().__init__(
+            f"{plugin!r} stopped this at {point}: {reason}", f"`hotswap plugin disable {plugin}` takes the hook out."
+        )
 
 
 class DrainTimeout(HotswapError):
@@ -286,7 +292,9 @@ class SettingsInvalid(HotswapError):
         self.source = source
         self.problems = tuple(problems)
         lines = "".join(f"\n  - {problem}" for problem in self.problems)
-        super().__init__(f"The settings in {source} are not valid:{lines}", hint or "docs/reference/settings.md lists every key.")
+        super().__init__(
+            f"The settings in {source} are not valid:{lines}", hint or "docs/reference/settings.md lists every key."
+        )
 
 
 class PluginInUse(HotswapError):
@@ -348,7 +356,9 @@ class KernelNotRunning(HotswapError):
     code = "PLUG-024"
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"The kernel is not running: {what}.", "Use it inside `async with Kernel(settings) as kernel:`.")
+        super().__init__(
+            f"The kernel is not running: {what}.", "Use it inside `async with Kernel(settings) as kernel:`."
+        )
 
 
 class ProviderNotFound(HotswapError):
