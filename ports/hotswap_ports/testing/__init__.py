@@ -1,0 +1,31 @@
+"""For tests: an in-memory twin of every port, and a contract suite for whoever writes an adapter.
+
+Names are loaded when they are used, so that the twins work where pytest is not installed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hotswap_ports.testing.ai import MemoryAI
+    from hotswap_ports.testing.contracts.ai import AIContract
+
+_HOMES = {
+    "AIContract": "contracts.ai",
+    "MemoryAI": "ai",
+}
+
+__all__ = ["AIContract", "MemoryAI"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
