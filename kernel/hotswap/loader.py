@@ -1,0 +1,182 @@
+"""Code in, code out: imports a plugin's module and holds its classes against the manifest.
+
+A plugin inside an importable package (``hotswap_plugins.research``) is imported by its own name. One in a plain folder
+gets a package name of its own for each load, ``hotswap_loaded.<id>_<n>``, whose path is that folder: relative imports
+work as in any package, two versions side by side do not mix, and dropping the name drops the code.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path, PurePosixPath
+from types import ModuleType
+
+from attrs import frozen
+
+from hotswap.catalog import Found
+from hotswap.errors import PluginLoadFailed, nearest
+from hotswap.manifest import Manifest, Provide
+from hotswap.port_directory import PortDirectory
+from hotswap_ports import Plugin, Port
+
+NAMESPACE = "hotswap_loaded"
+_numbers = count(1)
+
+
+@frozen
+class Loaded:
+    """A plugin's code, held against its manifest."""
+
+    found: Found
+    module: ModuleType | None
+    adapters: Mapping[Provide, type[Port]]
+    plugin_class: type[Plugin]
+    root: str
+    """The module name under which everything of this load lives."""
+
+
+def load(found: Found, ports: PortDirectory) -> Loaded:
+    """Import a plugin's code.
+
+    Raises:
+        PluginLoadFailed: it cannot be imported, or lacks what its manifest names.
+        PortUnknown: it provides a port that this host does not have.
+    """
+    manifest = found.manifest
+    wanted = {each: ports.get(each.port, where=f"provided by {manifest.id}") for each in manifest.provides}
+    if manifest.python is None:
+        if wanted:
+            raise PluginLoadFailed(manifest.id, "its manifest has no [plugin.python], so there is no code to load")
+        return Loaded(found, None, {}, Plugin, "")
+    root, name = _module_name(found, manifest.python.entry_point)
+    try:
+        module = _import(manifest, found.path, name)
+        adapters = {each: _adapter(manifest, module, each, port) for each, port in wanted.items()}
+        plugin_class = _plugin_class(manifest, module)
+    except BaseException:
+        drop(root)
+        raise
+    return Loaded(found, module, adapters, plugin_class, root)
+
+
+def drop(root: str) -> None:
+    """Forget the modules of one load; code in importable packages stays, since others may have imported it too."""
+    if root.startswith(f"{NAMESPACE}."):
+        for name in [each for each in sys.modules if each == root or each.startswith(f"{root}.")]:
+            del sys.modules[name]
+
+
+def _module_name(found: Found, entry_point: str) -> tuple[str, str]:
+    """Return (root, name): the package that stands for the plugin's folder, and the module to import."""
+    path = PurePosixPath(entry_point.replace("\\", "/"))
+    dotted = ".".join(path.with_suffix("").parts) if path.suffix == ".py" else entry_point
+    inner = dotted.removesuffix("__init__").rstrip(".")
+    if found.package is not None:
+        if not inner or _is_inside(found.path, inner):
+            return found.package, f"{found.package}.{inner}" if inner else found.package
+        return inner.split(".")[0], inner
+    root = f"{NAMESPACE}.{found.manifest.id.replace('-', '_')}_{next(_numbers)}"
+    _make_package(root, found.path, with_init=not inner)
+    return root, f"{root}.{inner}" if inner else root
+
+
+def _is_inside(folder: Path, dotted: str) -> bool:
+    base = folder.joinpath(*dotted.split("."))
+    return base.with_suffix(".py").is_file() or (base / "__init__.py").is_file()
+
+
+def _make_package(root: str, folder: Path, *, with_init: bool) -> None:
+    """Register a package whose path is the plugin's folder; ``with_init``: its ``__init__.py`` is the code."""
+    space = sys.modules.setdefault(NAMESPACE, ModuleType(NAMESPACE))
+    space.__path__ = []
+    importlib.invalidate_caches()
+    if with_init:
+        return
+    package = ModuleType(root)
+    package.__path__ = [str(folder)]
+    sys.modules[root] = package
+
+
+def _import(manifest: Manifest, folder: Path, name: str) -> ModuleType:
+    try:
+        if name.startswith(f"{NAMESPACE}.") and name not in sys.modules and name.count(".") == 1:
+            return _import_folder(name, folder)
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise PluginLoadFailed(
+            manifest.id, f"{error}", _missing_module_hint(manifest, folder, error.name or "")
+        ) from error
+    except Exception as error:  # whatever a plugin raises while it is imported is that plugin's failure
+        raise PluginLoadFailed(manifest.id, f"{type(error).__name__}: {error}") from error
+    except SystemExit as error:  # a script without `if __name__ == "__main__"`
+        raise PluginLoadFailed(manifest.id, f"it called sys.exit({error.code!r}) while it was imported") from error
+
+
+def _import_folder(name: str, folder: Path) -> ModuleType:
+    init = folder / "__init__.py"
+    spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(folder)])
+    if spec is None or spec.loader is None or not init.is_file():
+        raise ModuleNotFoundError(f"No module named '__init__' in {folder}", name=name)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _missing_module_hint(manifest: Manifest, folder: Path, missing: str) -> str:
+    local = missing.rpartition(".")[2]
+    if missing.startswith(f"{NAMESPACE}."):
+        return f"[plugin.python] entry_point names no module in {folder}." if manifest.python else ""
+    if _is_inside(folder, local):
+        return f"It lies beside the plugin: write `from . import {local}`."
+    return f"Install what it needs: `pip install {missing.split('.')[0]}`."
+
+
+def _class(manifest: Manifest, module: ModuleType, dotted: str, key: str) -> type:
+    found: object = module
+    for part in dotted.split("."):
+        names = [each for each in vars(found) if not each.startswith("_")]
+        if not hasattr(found, part):
+            hint = nearest(part, names) or f"The manifest names it @ $.plugin.{key}."
+            raise PluginLoadFailed(manifest.id, f"{module.__name__} has no class {dotted!r}", hint)
+        found = getattr(found, part)
+    if not isinstance(found, type):
+        raise PluginLoadFailed(manifest.id, f"{dotted!r} is no class", f"The manifest names it @ $.plugin.{key}.")
+    return found
+
+
+def _adapter(manifest: Manifest, module: ModuleType, provide: Provide, port: type[Port]) -> type[Port]:
+    key = f"provides.{provide.port}"
+    found = _class(manifest, module, provide.class_name, key)
+    if not issubclass(found, port):
+        raise PluginLoadFailed(
+            manifest.id,
+            f"class {provide.class_name!r} is not a {port.__name__}",
+            f"Make it a subclass of {port.__module__}.{port.__name__}, or correct $.plugin.{key}.",
+        )
+    if inspect.isabstract(found):
+        missing = ", ".join(sorted(found.__abstractmethods__))
+        raise PluginLoadFailed(
+            manifest.id,
+            f"class {provide.class_name!r} leaves out {missing}",
+            f"Write these methods of {port.__name__}.",
+        )
+    return found
+
+
+def _plugin_class(manifest: Manifest, module: ModuleType) -> type[Plugin]:
+    if manifest.python is None or manifest.python.class_name is None:
+        return Plugin
+    found = _class(manifest, module, manifest.python.class_name, "python.class_name")
+    if not issubclass(found, Plugin):
+        raise PluginLoadFailed(
+            manifest.id,
+            f"class {manifest.python.class_name!r} is not a Plugin",
+            "Make it a subclass of hotswap_ports.Plugin.",
+        )
+    return found

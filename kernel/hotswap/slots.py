@@ -1,0 +1,224 @@
+"""Where a handle leads: slots, the generations behind them, and leases. The heart; it knows no container.
+
+A call travels handle -> slot -> generation -> adapter. The generation counts the calls inside it; a switch is one
+assignment to ``Slot.generation``, after which new calls go to the new generation while the old one drains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, NoReturn
+
+from attrs import frozen
+
+from hotswap.errors import DrainTimeout, HotswapError, PortAmbiguous, PortUnfilled
+from hotswap.handles import handle_class, hooked_class
+from hotswap_ports import AdapterFailed, Port, PortError
+
+
+@frozen
+class Provider:
+    """One plugin's adapter for one port."""
+
+    port: str
+    name: str
+    plugin: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+class Generation:
+    """One opened instance of a provider. ``leases`` are the calls inside it now."""
+
+    __slots__ = ("_drained", "leases", "number", "provider", "retired", "target")
+
+    def __init__(self, provider: Provider, target: Port, number: int) -> None:
+        self.provider = provider
+        self.target: Any = target
+        self.number = number
+        self.leases = 0
+        self.retired = False
+        self._drained: asyncio.Event | None = None
+
+    def __repr__(self) -> str:
+        return f"<generation {self.number} of {self.provider}, {self.leases} leases>"
+
+    def fail(self, method: str, error: Exception) -> NoReturn:
+        """Raise ``error`` as the port's error, with the adapter's own as its cause."""
+        if isinstance(error, PortError | HotswapError):
+            raise error
+        raise AdapterFailed(self.provider.name, method, error) from error
+
+    def left(self) -> None:
+        """Note that a call has left after the generation was retired."""
+        if self._drained is not None and not self.leases:
+            self._drained.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until every call has left.
+
+        Raises:
+            DrainTimeout: some had not left within ``seconds``; they were named and cancelled, and only they.
+        """
+        self.retired = True
+        if not self.leases:
+            return
+        self._drained = asyncio.Event()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._drained.wait()
+        except TimeoutError:
+            stuck = list(_tasks_inside(self))
+            calls = [f"{self.provider.port}.{method} in task {task.get_name()}" for task, method in stuck]
+            for task, _ in stuck:
+                task.cancel(f"{self.provider} is going away")
+            raise DrainTimeout(str(self.provider), seconds, calls or [f"{self.leases} untraceable call(s)"]) from None
+
+
+def _tasks_inside(generation: Generation) -> Iterator[tuple[asyncio.Task[Any], str]]:
+    """Find the tasks that are inside ``generation`` by walking what each task awaits; nothing is recorded per call."""
+    current = asyncio.current_task()
+    for task in asyncio.all_tasks():
+        awaited: Any = task.get_coro()
+        while awaited is not None and task is not current:
+            frame: FrameType | None = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
+            if frame is not None and frame.f_locals.get("generation") is generation:
+                yield task, frame.f_code.co_name
+                break
+            awaited = _next_awaited(awaited)
+
+
+def _next_awaited(awaited: Any) -> Any:
+    for attribute in ("cr_await", "ag_await", "gi_yieldfrom"):
+        inner = getattr(awaited, attribute, None)
+        if inner is not None:
+            # ``async for`` awaits an opaque object; the generator behind it is only reachable through its referents
+            return inner if not type(inner).__name__.startswith("async_generator_") else _generator_of(inner)
+    return None
+
+
+def _generator_of(step: Any) -> Any:
+    import gc
+
+    return next((each for each in gc.get_referents(step) if inspect.isasyncgen(each)), None)
+
+
+class _Nobody:
+    """The adapter of an empty slot: whatever is asked of it says why nobody is there."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: HotswapError) -> None:
+        self.error = error
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise self.error.with_traceback(None) from None
+
+
+class Slot:
+    """What leads to one provider of a port at a time: the selected one, or the one of a given name."""
+
+    __slots__ = ("__weakref__", "_handles", "generation", "hooks", "name", "port")
+
+    def __init__(self, port: type[Port], name: str | None = None) -> None:
+        self.port = port
+        self.name = name
+        self.hooks: dict[str, Any] = {}
+        """Method name -> compiled hooks, for methods that have any."""
+        self._handles: dict[str, Port] = {}
+        self.generation = self.empty()
+
+    def __repr__(self) -> str:
+        return f"{self.port.PORT}{f'[{self.name}]' if self.name else ''} -> {self.generation!r}"
+
+    @property
+    def filled(self) -> bool:
+        """Return whether a provider is behind the slot."""
+        return not isinstance(self.generation.target, _Nobody)
+
+    def empty(self, error: HotswapError | None = None) -> Generation:
+        """Return a generation that answers every call with ``error`` (default: PortUnfilled)."""
+        nobody: Any = _Nobody(error or PortUnfilled(self.port.PORT))
+        return Generation(Provider(self.port.PORT, self.name or "nobody", "", ""), nobody, 0)
+
+    def handle(self, consumer: str = "") -> Port:
+        """Return the handle of one consumer (a plugin's id; empty: the application), always the same object."""
+        if consumer not in self._handles:
+            handle_of: Any = handle_class(self.port)
+            self._handles[consumer] = handle_of(self, consumer)
+            self._set_classes()
+        return self._handles[consumer]
+
+    def release(self, consumer: str) -> None:
+        """Forget a consumer's handle; the handle itself goes on working for whoever still has it."""
+        self._handles.pop(consumer, None)
+
+    def set_hooks(self, hooks: dict[str, Any]) -> None:
+        """Put another set of compiled hooks in force for the calls that start from now on."""
+        self.hooks = hooks
+        self._set_classes()
+
+    def _set_classes(self) -> None:
+        names = frozenset(self.hooks)
+        wanted: Any = hooked_class(self.port, names) if names else handle_class(self.port)
+        for each in self._handles.values():
+            if type(each) is not wanted:
+                each.__class__ = wanted
+
+
+class SlotTable:
+    """All slots of one kernel: one a port for the selected provider, one a provider by name."""
+
+    def __init__(self) -> None:
+        self._slots: dict[str, dict[str | None, Slot]] = {}
+        self._consumers: dict[str, list[Slot]] = {}
+
+    def slot(self, port: type[Port], name: str | None = None) -> Slot:
+        """Return the slot, made when it is first asked for."""
+        named = self._slots.setdefault(port.PORT, {})
+        if name not in named:
+            named[name] = Slot(port, name)
+        return named[name]
+
+    def get(self, port: str, name: str | None = None) -> Slot | None:
+        """Return the slot if it exists."""
+        return self._slots.get(port, {}).get(name)
+
+    def of_port(self, port: str) -> list[Slot]:
+        """Return the selected slot of a port and all that lead to one of its providers by name."""
+        return list(self._slots.get(port, {}).values())
+
+    def handle(self, port: type[Port], name: str | None, consumer: str) -> Port:
+        """Return a consumer's handle, and remember whose it is."""
+        slot = self.slot(port, name)
+        self._consumers.setdefault(consumer, []).append(slot)
+        return slot.handle(consumer)
+
+    def release(self, consumer: str) -> None:
+        """Forget a consumer's handles everywhere."""
+        for each in self._consumers.pop(consumer, ()):
+            each.release(consumer)
+
+
+def choose(
+    port: str, providers: dict[str, Generation], selected: tuple[str, ...], current: Generation | None
+) -> Generation | HotswapError:
+    """Return the generation that serves ``port``, or the error that says why none can.
+
+    The first of the ``selected`` names that is there; else the provider already in use; else the only one.
+    """
+    for name in selected:
+        if name in providers:
+            return providers[name]
+    if not providers:
+        return PortUnfilled(port)
+    if current is not None and current.provider.name in providers:
+        return providers[current.provider.name]
+    if len(providers) == 1:
+        return next(iter(providers.values()))
+    return PortAmbiguous(port, providers)

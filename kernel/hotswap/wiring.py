@@ -1,0 +1,186 @@
+"""The container. The only file that knows dependency-injector.
+
+Its providers hand out the live handles, never the adapters: what ``@inject`` put into a function yesterday follows today's
+swap, and an override of dependency-injector is never on the path of a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, TypeVar
+
+from dependency_injector import containers, providers
+
+from hotswap.config import Config, structure_config
+from hotswap.errors import HotswapError, InjectionFailed, PortAmbiguous, PortUnfilled, ProviderNotFound
+from hotswap.injection import Need, needs_of
+from hotswap.slots import Generation, SlotTable, choose
+from hotswap_ports import PluginContext, Port
+
+T = TypeVar("T")
+
+
+class LiveMapping(Mapping[str, Port]):
+    """All providers of a port by name, the selected one first, as they are at the moment of looking."""
+
+    def __init__(self, wiring: Wiring, port: type[Port], consumer: str) -> None:
+        self._wiring = wiring
+        self._port = port
+        self._consumer = consumer
+
+    def __getitem__(self, name: str) -> Port:
+        if name not in self._wiring.providers(self._port.PORT):
+            raise KeyError(name)
+        return self._wiring.slots.slot(self._port, name).handle(self._consumer)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._wiring.names(self._port.PORT))
+
+    def __len__(self) -> int:
+        return len(self._wiring.providers(self._port.PORT))
+
+    def __repr__(self) -> str:
+        return f"<live providers of {self._port.PORT}: {', '.join(self) or 'none'}>"
+
+
+class Wiring:
+    """Which providers are open, which one each port leads to, and who is given what."""
+
+    def __init__(self, selected: Mapping[str, tuple[str, ...]]) -> None:
+        self.slots = SlotTable()
+        self.selected = dict(selected)
+        self._providers: dict[str, dict[str, Generation]] = {}
+        self.container = containers.DynamicContainer()
+
+    def providers(self, port: str) -> dict[str, Generation]:
+        """Return the open providers of a port by name."""
+        return self._providers.get(port, {})
+
+    def names(self, port: str) -> list[str]:
+        """Return the names of a port's open providers, the one in use first."""
+        slot = self.slots.get(port)
+        current = slot.generation.provider.name if slot is not None and slot.filled else ""
+        return sorted(self.providers(port), key=lambda each: (each != current, each))
+
+    def serving(self, port: str) -> Generation | HotswapError:
+        """Return the generation that serves a port, or why none does."""
+        slot = self.slots.get(port)
+        current = slot.generation if slot is not None and slot.filled else None
+        return choose(port, self.providers(port), self.selected.get(port, ()), current)
+
+    def switch(
+        self, ports: Collection[type[Port]], add: Collection[Generation], remove: Collection[Generation]
+    ) -> None:
+        """Put generations in and out of force. Synchronous from end to end: no call sees a part of it.
+
+        ``ports`` are those whose slots may lead elsewhere afterwards; the cost depends on them alone.
+        """
+        for gone in remove:
+            named = self._providers.get(gone.provider.port, {})
+            if named.get(gone.provider.name) is gone:
+                del named[gone.provider.name]
+        for new in add:
+            self._providers.setdefault(new.provider.port, {})[new.provider.name] = new
+        for port in ports:
+            self._refill(port)
+            self._expose(port)
+
+    def _refill(self, port: type[Port]) -> None:
+        slot = self.slots.slot(port)
+        serving = self.serving(port.PORT)
+        slot.generation = slot.empty(serving) if isinstance(serving, HotswapError) else serving
+        named = self.providers(port.PORT)
+        for each in self.slots.of_port(port.PORT):
+            if each.name is not None:
+                missing = ProviderNotFound(port.PORT, each.name, named)
+                each.generation = named.get(each.name) or each.empty(missing)
+
+    def _expose(self, port: type[Port]) -> None:
+        """Make a port's handles providers of the container: ``storage``, and ``storage__sqlite_storage`` by name."""
+        wanted = {port.PORT: None} | {
+            f"{port.PORT}__{each}".replace("-", "_"): each for each in self.providers(port.PORT)
+        }
+        for key, name in wanted.items():
+            if not hasattr(self.container, key):
+                setattr(self.container, key, providers.Object(self.slots.slot(port, name).handle()))
+
+    def handle(self, port: type[Port], name: str | None, consumer: str = "") -> Port:
+        """Return a live handle.
+
+        Raises:
+            PortUnfilled, PortAmbiguous: nobody, or more than one, would answer it.
+            ProviderNotFound: no open provider has that name.
+        """
+        problem = self._problem(port.PORT, name)
+        if problem is not None:
+            raise problem
+        return self.slots.slot(port, name).handle(consumer)
+
+    def _problem(self, port: str, name: str | None) -> HotswapError | None:
+        if name is not None:
+            return None if name in self.providers(port) else ProviderNotFound(port, name, self.providers(port))
+        serving = self.serving(port)
+        return serving if isinstance(serving, HotswapError) else None
+
+    def all(self, port: type[Port], consumer: str = "") -> Mapping[str, Port]:
+        """Return a live view of a port's providers."""
+        return LiveMapping(self, port, consumer)
+
+    def gaps(self, needs: Collection[Need], expected: Mapping[str, Collection[str]] | None = None) -> list[str]:
+        """Return a sentence for each need that could not be filled now, with ``expected`` providers (port -> names)."""
+        found = []
+        for need in needs:
+            if need.port is None or need.optional or need.kind == "all":
+                continue
+            soon = (expected or {}).get(need.port.PORT, ())
+            problem = self._problem(need.port.PORT, need.name)
+            if need.name in soon or (need.name is None and soon and isinstance(problem, PortUnfilled)):
+                continue
+            if isinstance(problem, PortUnfilled | PortAmbiguous | ProviderNotFound):
+                found.append(f"{need.parameter}: {problem} {problem.hint}".rstrip())
+        return found
+
+    def construct(
+        self,
+        target: Callable[..., T],
+        needs: Collection[Need],
+        *,
+        consumer: str = "",
+        config: Config | None = None,
+        context: PluginContext | None = None,
+    ) -> T:
+        """Call ``target`` with its needs filled, through a dependency-injector factory."""
+        given = {each.parameter: self._fill(each, consumer, config, context) for each in needs}
+        made: T = providers.Factory(target, **{key: providers.Object(value) for key, value in given.items()})()
+        return made
+
+    def _fill(self, need: Need, consumer: str, config: Config | None, context: PluginContext | None) -> object:
+        if need.kind == "context":
+            return context
+        if need.kind == "mapping":
+            return config
+        if need.structure is not None:
+            return structure_config(config, need.structure) if config is not None else need.structure()
+        assert need.port is not None
+        if need.kind == "all":
+            return self.all(need.port, consumer)
+        if need.optional and self._problem(need.port.PORT, need.name) is not None:
+            return None
+        return self.slots.slot(need.port, need.name).handle(consumer)
+
+    def build(self, target: Callable[..., T]) -> T:
+        """Construct something of the application's.
+
+        Raises:
+            InjectionFailed: lists every parameter that cannot be filled; nothing was constructed.
+        """
+        needs = needs_of(target)
+        own = [
+            f"{each.parameter}: only a plugin has a {each.kind}"
+            for each in needs
+            if each.kind in ("context", "mapping")
+        ]
+        gaps = [*own, *self.gaps(needs)]
+        if gaps:
+            raise InjectionFailed(str(getattr(target, "__qualname__", target)), gaps)
+        return self.construct(target, needs)
