@@ -70,7 +70,7 @@ class Trust(IntEnum):
 
 _MEANING = {
     Trust.UNTRUSTED: "nobody vouches for it: confined to a worker process, with its settings and the AI port only",
-    Trust.COMMUNITY: "published by someone: confined to a worker process, with its own storage and file reading as well",
+    Trust.COMMUNITY: "published by someone: confined to a worker process, also reads files and keeps its own storage",
     Trust.VERIFIED: "somebody you trust put it here: runs in the host process, with everything it asks for",
     Trust.OFFICIAL: "part of hotswap: runs in the host process, with everything it asks for",
 }

@@ -1,0 +1,182 @@
+"""What the user wants: embedded defaults, ``hotswap.toml``, the environment, the command line, in that order.
+
+Written by hand, although typed-settings is made for this, for three reasons that a trial showed. Most keys here are
+free (plugin ids, port names, plugins' own settings), and it refuses values of no fixed type. It stops at the first
+problem and quotes the value in it, which may be a secret; here all problems come at once, with the nearest known key
+and no value. Its import alone costs a multiple of what ``hotswap plugin list`` has to spend.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from hotswap.errors import SettingsInvalid
+from hotswap.settings_layers import command_line_layer, environment_layer, file_layer, merge
+from hotswap.settings_tables import Layer, TableCheck, split_requirement
+from hotswap.trust import Grant, Trust
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
+FILE_NAME = "hotswap.toml"
+
+
+@frozen
+class Defaults:
+    """What is enabled and selected where nobody says anything."""
+
+    enabled: tuple[str, ...]
+    ports: Mapping[str, tuple[str, ...]]
+
+
+DEFAULTS = Defaults(
+    enabled=(
+        "http-scraper",
+        "file-scraper",
+        "extractive-ai",
+        "sqlite-storage",
+        "sqlite-search",
+        "markdown-formatter",
+        "research",
+    ),
+    ports={
+        "scraper": ("http-scraper",),
+        "ai": ("extractive-ai",),
+        "storage": ("sqlite-storage",),
+        "search": ("sqlite-search",),
+        "formatter": ("markdown-formatter",),
+        "workflow": ("research",),
+    },
+)
+
+
+def _as_paths(paths: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
+    return tuple(Path(each) for each in paths)
+
+
+def _keys_only(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    return repr({plugin: tuple(table) for plugin, table in tables.items()})
+
+
+@frozen
+class Settings:
+    """Everything the user decided; build one directly in tests, :meth:`load` one everywhere else."""
+
+    folder: Path = field(default=Path(), converter=Path)
+    """The project's folder: its ``plugins/`` are found, and ``hotswap.lock`` is kept there."""
+    source: Path | None = None
+    """The ``hotswap.toml`` that was read; None when there was none."""
+    enabled: tuple[str, ...] = field(default=DEFAULTS.enabled, converter=tuple)
+    """Plugins to open: ``"id"``, or with a range of versions ``"id>=1.2,<2"``."""
+    disabled: tuple[str, ...] = field(default=(), converter=tuple)
+    """Ids that stay closed, whatever else would open them: it outweighs ``enabled``, ``ports`` and dependencies."""
+    paths: tuple[Path, ...] = field(default=(), converter=_as_paths)
+    """More places to look for plugins; those from ``--plugin`` stand first."""
+    ports: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    """Providers that the user chose, by port, in order of failover; see ``selected`` for what holds."""
+    config: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=_keys_only)
+    """Plugins' own settings, unchecked (their schemas are in the manifests); ``repr`` shows keys only."""
+    trust: Mapping[str, Trust] = field(factory=dict)
+    grants: Mapping[str, Mapping[str, Grant]] = field(factory=dict)
+    drain_timeout: float = 30.0
+    """Seconds that calls inside an old generation may go on before they are cancelled; 30 s outlast most requests."""
+    open_timeout: float = 30.0
+    """Seconds that a plugin may take to open."""
+    safe_mode: bool = False
+    """True finds hotswap's own plugins alone, and enables the embedded defaults."""
+
+    @property
+    def wanted(self) -> dict[str, SpecifierSet]:
+        """The enabled ids with the versions asked for, without the disabled ones.
+
+        What ``[ports]`` names is wanted too, which only a catalog can turn into ids: :func:`hotswap.catalog.wanted`.
+        Raises SettingsInvalid for an entry that is no requirement.
+        """
+        from packaging.specifiers import SpecifierSet
+
+        wanted: dict[str, SpecifierSet] = {}
+        for entry in self.enabled:
+            try:
+                plugin, specifier = split_requirement(entry)
+            except ValueError as wrong:
+                raise SettingsInvalid("Settings(enabled=...)", [f"{entry!r} {wrong}"]) from None
+            if plugin not in self.disabled:
+                wanted[plugin] = wanted.get(plugin, SpecifierSet()) & SpecifierSet(specifier)
+        return wanted
+
+    @property
+    def selected(self) -> dict[str, tuple[str, ...]]:
+        """Which provider serves each port: what the user chose, over those defaults whose plugin is enabled."""
+        enabled = self.wanted
+        defaults = {port: names for port, names in DEFAULTS.ports.items() if all(each in enabled for each in names)}
+        return {**defaults, **self.ports}
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | os.PathLike[str] = ".",
+        environ: Mapping[str, str] | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        plugin_paths: Iterable[str | os.PathLike[str]] = (),
+        safe_mode: bool = False,
+    ) -> Settings:
+        """Read the settings of the project in ``folder``.
+
+        ``environ`` stands for ``os.environ``; ``overrides`` are dotted keys from the command line, and
+        ``plugin_paths`` its ``--plugin``. Raises SettingsInvalid with every problem of every layer; a missing file is
+        no problem, unless ``HOTSWAP_CONFIG_FILE`` names it.
+        """
+        environ = os.environ if environ is None else environ
+        folder = Path(folder).absolute()
+        source = _source(folder, environ)
+        readers = [] if source is None else [partial(file_layer, source)]
+        readers += [partial(environment_layer, environ), partial(command_line_layer, overrides or {})]
+        tables = _checked(readers)
+        plugins = tables.pop("plugins", {})
+        plugins["paths"] = (*(Path(each).absolute() for each in plugin_paths), *plugins.get("paths", ()))
+        if safe_mode or is_on(environ.get("HOTSWAP_NO_PLUGINS", "")):
+            plugins = {key: value for key, value in plugins.items() if key.endswith("_timeout")}
+            return cls(folder, source, **plugins, safe_mode=True, config=tables.get("config", {}))
+        return cls(folder, source, **plugins, **tables)
+
+
+def is_on(text: str) -> bool:
+    """Return whether the text of a variable switches something on: anything but nothing, 0, false, no and off."""
+    return text.strip().lower() not in {"", "0", "false", "no", "off"}
+
+
+def check_text(content: bytes, path: Path) -> None:
+    """Raise SettingsInvalid when these bytes would not be a sound ``hotswap.toml`` at ``path``."""
+    _checked([partial(file_layer, path, content)])
+
+
+def _source(folder: Path, environ: Mapping[str, str]) -> Path | None:
+    if named := environ.get("HOTSWAP_CONFIG_FILE"):
+        return Path(named).expanduser().absolute()
+    path = folder / FILE_NAME
+    return path if os.path.lexists(path) else None
+
+
+def _checked(readers: Iterable[Callable[[], Layer]]) -> dict[str, Any]:
+    problems: dict[str, Sequence[str]] = {}
+    values: list[Mapping[str, Any]] = []
+    for read in readers:
+        try:
+            layer = read()
+        except SettingsInvalid as broken:
+            problems[broken.source] = broken.problems
+            continue
+        check = TableCheck(layer)
+        values.append(check.values)
+        if check.problems:
+            problems[layer.name] = check.problems
+    if problems:
+        raise SettingsInvalid(", ".join(problems), [each for found in problems.values() for each in found])
+    return merge(values)

@@ -1,0 +1,173 @@
+"""Edits of ``hotswap.toml`` that keep its comments and its order, and never leave half a file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hotswap.errors import SettingsConflict
+from hotswap.settings import DEFAULTS, check_text
+from hotswap.settings_layers import read_file
+from hotswap.settings_tables import split_requirement
+from hotswap.trust import Trust
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+    from tomlkit.container import Container
+    from tomlkit.items import Table
+
+
+class SettingsFile:
+    """One ``hotswap.toml`` (which need not exist yet), as it was when this object was made.
+
+    Each method is one edit, on disk when it returns: checked, written beside the file, synced, and moved into place
+    with the file's mode. Raises SettingsInvalid when the file is unsound, before or after the edit, and
+    SettingsConflict when something else changed it since, or it cannot be written; then it is as it was.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        # The file behind a link is edited, not the link replaced.
+        self.path = Path(os.path.realpath(path))
+        self._content = self._read()
+        check_text(self._content or b"", self.path)
+
+    def enable(self, entry: str) -> None:
+        """Add ``"id"`` or ``"id>=1.2"`` to the enabled plugins, in place of an entry with the same id."""
+
+        def edit(document: TOMLDocument) -> None:
+            plugins = _table(document, "plugins")
+            _put_out(plugins, "disabled", entry)
+            enabled = _enabled(plugins)
+            for position, each in enumerate(list(enabled)):
+                if _id(each) == _id(entry):
+                    enabled[position] = entry
+                    return
+            enabled.append(entry)
+
+        self._edit(edit)
+
+    def disable(self, plugin: str) -> None:
+        """Take a plugin out of the enabled ones.
+
+        Where it was not among them, or ``[ports]`` names it, something else wants it: then it is entered as disabled.
+        """
+
+        def edit(document: TOMLDocument) -> None:
+            plugins = _table(document, "plugins")
+            _enabled(plugins)
+            was_enabled = _put_out(plugins, "enabled", plugin)
+            selected = any(plugin in _names(each) for each in document.unwrap().get("ports", {}).values())
+            disabled = plugins.get("disabled", [])
+            if (selected or not was_enabled) and plugin not in disabled:
+                plugins["disabled"] = [*disabled, plugin]
+
+        self._edit(edit)
+
+    def select(self, port: str, names: str | Sequence[str]) -> None:
+        """Say which provider serves a port, or several in order of failover."""
+        chosen = _names(names)
+        self._edit(lambda document: _put(document, ("ports", port), chosen[0] if len(chosen) == 1 else list(chosen)))
+
+    def set_config(self, plugin: str, key: str, value: Any) -> None:
+        """Set one of a plugin's settings; a dotted key leads into its tables."""
+        self._edit(lambda document: _put(document, ("config", plugin, *key.split(".")), value))
+
+    def set_trust(self, plugin: str, trust: Trust) -> None:
+        """Set the trust level of a plugin."""
+        self._edit(lambda document: _put(document, ("trust", plugin), trust.label))
+
+    def _edit(self, change: Callable[[TOMLDocument], None]) -> None:
+        import tomlkit
+
+        document = tomlkit.parse((self._content or b"").decode("utf-8-sig"))
+        change(document)
+        content = tomlkit.dumps(document).encode("utf-8")
+        check_text(content, self.path)
+        if self._read() != self._content:
+            raise SettingsConflict(
+                str(self.path), "something else changed it at the same time", "Run the command again."
+            )
+        if content != self._content:
+            try:
+                replace_file(self.path, content)
+            except OSError as error:
+                reason = f"it cannot be written: {error.strerror}"
+                raise SettingsConflict(str(self.path), reason, "Check who owns it, its mode and the disk.") from error
+            self._content = content
+
+    def _read(self) -> bytes | None:
+        return read_file(self.path) if os.path.lexists(self.path) else None
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put ``content`` in the place of a file: wholly, or with an OSError not at all. A new one gets the usual mode."""
+    if path.exists() and not os.access(path, os.W_OK):  # moving over a read-only file would work, and is not wanted
+        raise PermissionError(13, "Permission denied", str(path))
+    with _beside(path) as (descriptor, temporary):
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            if path.exists():
+                os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[tuple[int, str]]:
+    temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.new"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        yield descriptor, temporary
+    finally:
+        with contextlib.suppress(FileNotFoundError):  # moved into place
+            os.unlink(temporary)
+
+
+def _table(container: TOMLDocument | Container | Table, name: str) -> Table:
+    import tomlkit
+
+    if name not in container:
+        container[name] = tomlkit.table()
+    return container[name]  # type: ignore[return-value]  # check_text made sure of it
+
+
+def _enabled(plugins: Table) -> Any:
+    if "enabled" not in plugins:  # what is enabled now stays enabled when the list is written down
+        plugins["enabled"] = list(DEFAULTS.enabled)
+        plugins["enabled"].multiline(True)  # type: ignore[union-attr]  # a list becomes an array
+    return plugins["enabled"]
+
+
+def _put_out(plugins: Table, key: str, entry: str) -> bool:
+    entries: Any = plugins.get(key, [])
+    found = [position for position, each in enumerate(entries) if _id(each) == _id(entry)]
+    for position in reversed(found):
+        del entries[position]
+    if key == "disabled" and key in plugins and not entries:
+        del plugins[key]
+    return bool(found)
+
+
+def _put(document: TOMLDocument, path: Sequence[str], value: Any) -> None:
+    table: Any = document
+    for name in path[:-1]:
+        table = _table(table, name)
+        if not hasattr(table, "keys"):
+            raise SettingsConflict(".".join(path), f"{name!r} is a value there, not a table")
+    table[path[-1]] = value
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _id(entry: str) -> str:
+    try:
+        return split_requirement(entry)[0]
+    except ValueError:
+        return entry
