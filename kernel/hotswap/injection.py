@@ -24,7 +24,7 @@ class Need:
     name: str | None = None
     """The provider asked for by name."""
     optional: bool = False
-    """None is passed when nobody provides the port."""
+    """A port: None is passed when nobody provides it. Else: there is a default."""
     structure: type | None = None
     """For ``config``: the attrs class."""
 
@@ -88,21 +88,21 @@ def _need(parameter: inspect.Parameter, annotation: Any) -> Need | str | None:
     if is_port(annotation):
         return Need(parameter.name, "port", port=annotation, name=name, optional=optional or has_default)
     if isinstance(annotation, type) and issubclass(annotation, PluginContext):
-        return Need(parameter.name, "context")
+        return Need(parameter.name, "context", optional=has_default)
     if get_origin(annotation) in (Mapping, dict) and is_port(get_args(annotation)[1]):
         return Need(parameter.name, "all", port=get_args(annotation)[1])
     if parameter.name == "config":
-        return _config_need(annotation)
+        return _config_need(annotation, has_default)
     if has_default:
         return None
     return f"nothing provides {getattr(annotation, '__qualname__', annotation)}"
 
 
-def _config_need(annotation: Any) -> Need | str:
+def _config_need(annotation: Any, optional: bool) -> Need | str:
     if isinstance(annotation, type) and has(annotation):
-        return Need("config", "config", structure=annotation)
+        return Need("config", "config", optional=optional, structure=annotation)
     if annotation in (Mapping, dict, Any) or get_origin(annotation) in (Mapping, dict):
-        return Need("config", "mapping")
+        return Need("config", "mapping", optional=optional)
     return "`config` is annotated with an attrs class or Mapping"
 
 

@@ -1,13 +1,13 @@
 """The container. The only file that knows dependency-injector.
 
-Its providers hand out the live handles, never the adapters: what ``@inject`` put into a function yesterday follows today's
-swap, and an override of dependency-injector is never on the path of a call.
+Its providers hand out the live handles, never the adapters: what ``@inject`` put into a function yesterday follows
+today's swap, and an override of dependency-injector is never on the path of a call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dependency_injector import containers, providers
 
@@ -31,7 +31,7 @@ class LiveMapping(Mapping[str, Port]):
     def __getitem__(self, name: str) -> Port:
         if name not in self._wiring.providers(self._port.PORT):
             raise KeyError(name)
-        return self._wiring.slots.slot(self._port, name).handle(self._consumer)
+        return self._wiring.handle(self._port, name, self._consumer)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._wiring.names(self._port.PORT))
@@ -81,28 +81,35 @@ class Wiring:
                 del named[gone.provider.name]
         for new in add:
             self._providers.setdefault(new.provider.port, {})[new.provider.name] = new
+        changed = {(each.provider.port, each.provider.name) for each in (*add, *remove)}
         for port in ports:
-            self._refill(port)
-            self._expose(port)
+            slot = self.slots.slot(port)
+            serving = self.serving(port.PORT)
+            slot.generation = slot.empty(serving) if isinstance(serving, HotswapError) else serving
+            self._expose(port, None)
+            for name in sorted(name for of, name in changed if of == port.PORT):
+                self._refill(port, name)
+                self._expose(port, name)
 
-    def _refill(self, port: type[Port]) -> None:
-        slot = self.slots.slot(port)
-        serving = self.serving(port.PORT)
-        slot.generation = slot.empty(serving) if isinstance(serving, HotswapError) else serving
-        named = self.providers(port.PORT)
-        for each in self.slots.of_port(port.PORT):
-            if each.name is not None:
-                missing = ProviderNotFound(port.PORT, each.name, named)
-                each.generation = named.get(each.name) or each.empty(missing)
+    def _refill(self, port: type[Port], name: str) -> None:
+        slot = self.slots.get(port.PORT, name)
+        if slot is not None:
+            found = self.providers(port.PORT)
+            slot.generation = found.get(name) or slot.empty(ProviderNotFound(port.PORT, name, found))
 
-    def _expose(self, port: type[Port]) -> None:
-        """Make a port's handles providers of the container: ``storage``, and ``storage__sqlite_storage`` by name."""
-        wanted = {port.PORT: None} | {
-            f"{port.PORT}__{each}".replace("-", "_"): each for each in self.providers(port.PORT)
-        }
-        for key, name in wanted.items():
-            if not hasattr(self.container, key):
-                setattr(self.container, key, providers.Object(self.slots.slot(port, name).handle()))
+    def _expose(self, port: type[Port], name: str | None) -> None:
+        """Make a handle a provider of the container: ``storage``, or ``storage__sqlite_storage`` for one by name."""
+        key = port.PORT if name is None else f"{port.PORT}__{name}".replace("-", "_")
+        if key not in self.container.providers:
+            setattr(self.container, key, providers.Object(self._handle(port, name, "")))
+
+    def _handle(self, port: type[Port], name: str | None, consumer: str) -> Port:
+        """Return a handle; the slot is made, and filled, when it is first asked for."""
+        if self.slots.get(port.PORT, name) is None:
+            self.slots.slot(port, name)
+            if name is not None:
+                self._refill(port, name)
+        return self.slots.handle(port, name, consumer)
 
     def handle(self, port: type[Port], name: str | None, consumer: str = "") -> Port:
         """Return a live handle.
@@ -114,7 +121,7 @@ class Wiring:
         problem = self._problem(port.PORT, name)
         if problem is not None:
             raise problem
-        return self.slots.slot(port, name).handle(consumer)
+        return self._handle(port, name, consumer)
 
     def _problem(self, port: str, name: str | None) -> HotswapError | None:
         if name is not None:
@@ -166,7 +173,7 @@ class Wiring:
             return self.all(need.port, consumer)
         if need.optional and self._problem(need.port.PORT, need.name) is not None:
             return None
-        return self.slots.slot(need.port, need.name).handle(consumer)
+        return self._handle(need.port, need.name, consumer)
 
     def build(self, target: Callable[..., T]) -> T:
         """Construct something of the application's.
@@ -174,12 +181,8 @@ class Wiring:
         Raises:
             InjectionFailed: lists every parameter that cannot be filled; nothing was constructed.
         """
-        needs = needs_of(target)
-        own = [
-            f"{each.parameter}: only a plugin has a {each.kind}"
-            for each in needs
-            if each.kind in ("context", "mapping")
-        ]
+        needs = [each for each in needs_of(target) if each.port is not None or not each.optional]
+        own = [f"{each.parameter}: only plugins are given this" for each in needs if each.port is None]
         gaps = [*own, *self.gaps(needs)]
         if gaps:
             raise InjectionFailed(str(getattr(target, "__qualname__", target)), gaps)
