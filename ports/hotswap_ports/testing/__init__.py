@@ -11,13 +11,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hotswap_ports.testing.ai import MemoryAI
     from hotswap_ports.testing.contracts.ai import AIContract
+    from hotswap_ports.testing.contracts.storage import StorageContract
+    from hotswap_ports.testing.storage import MemoryStorage
 
 _HOMES = {
     "AIContract": "contracts.ai",
     "MemoryAI": "ai",
+    "MemoryStorage": "storage",
+    "StorageContract": "contracts.storage",
 }
 
-__all__ = ["AIContract", "MemoryAI"]
+__all__ = [
+    "AIContract",
+    "MemoryAI",
+    "MemoryStorage",
+    "StorageContract",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,1 @@
+"""Adapters of the port ``storage``, one module each; importing one pays for its technology."""
