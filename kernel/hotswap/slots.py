@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from attrs import frozen
 
-from hotswap.errors import DrainTimeout, HotswapError, PortAmbiguous, PortUnfilled
+from hotswap.errors import DrainTimeout, HotswapError, PortUnfilled
 from hotswap.handles import handle_class, hooked_class
 from hotswap_ports import AdapterFailed, Port, PortError
 
@@ -203,22 +203,3 @@ class SlotTable:
         """Forget a consumer's handles everywhere."""
         for each in self._consumers.pop(consumer, ()):
             each.release(consumer)
-
-
-def choose(
-    port: str, providers: dict[str, Generation], selected: tuple[str, ...], current: Generation | None
-) -> Generation | HotswapError:
-    """Return the generation that serves ``port``, or the error that says why none can.
-
-    The first of the ``selected`` names that is there; else the provider already in use; else the only one.
-    """
-    for name in selected:
-        if name in providers:
-            return providers[name]
-    if not providers:
-        return PortUnfilled(port)
-    if current is not None and current.provider.name in providers:
-        return providers[current.provider.name]
-    if len(providers) == 1:
-        return next(iter(providers.values()))
-    return PortAmbiguous(port, providers)

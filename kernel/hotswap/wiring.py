@@ -14,7 +14,8 @@ from dependency_injector import containers, providers
 from hotswap.config import Config, structure_config
 from hotswap.errors import HotswapError, InjectionFailed, PortAmbiguous, PortUnfilled, ProviderNotFound
 from hotswap.injection import Need, needs_of
-from hotswap.slots import Generation, SlotTable, choose
+from hotswap.selection import choose
+from hotswap.slots import Generation, SlotTable
 from hotswap_ports import PluginContext, Port
 
 T = TypeVar("T")
@@ -60,13 +61,8 @@ class Wiring:
         """Return the names of a port's open providers, the one in use first."""
         slot = self.slots.get(port)
         current = slot.generation.provider.name if slot is not None and slot.filled else ""
-        return sorted(self.providers(port), key=lambda each: (each != current, each))
-
-    def serving(self, port: str) -> Generation | HotswapError:
-        """Return the generation that serves a port, or why none does."""
-        slot = self.slots.get(port)
-        current = slot.generation if slot is not None and slot.filled else None
-        return choose(port, self.providers(port), self.selected.get(port, ()), current)
+        chosen = choose(port, self.providers(port), self.selected.get(port, ()), current)
+        return chosen if isinstance(chosen, HotswapError) else self.providers(port)[chosen]
 
     def switch(
         self, ports: Collection[type[Port]], add: Collection[Generation], remove: Collection[Generation]

@@ -1,0 +1,142 @@
+"""The steps from what is active to a solution. Making a plan touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Literal
+
+from attrs import frozen
+
+from hotswap.errors import HotswapError
+from hotswap.manifest.model import Manifest
+from hotswap.resolver.model import Chosen, Solution
+from hotswap.selection import choose
+from hotswap.settings import Settings
+
+Kind = Literal["start", "replace", "stop", "select", "rebuild"]
+
+
+@frozen
+class Step:
+    """One thing that a plan does."""
+
+    kind: Kind
+    subject: str
+    """A plugin's id; for ``select`` a port's name."""
+    before: str = ""
+    """The version (or provider) until now; empty for none."""
+    after: str = ""
+    reason: str = ""
+
+    def __str__(self) -> str:
+        change = " -> ".join(each for each in (self.before, self.after) if each)
+        if self.kind == "stop":
+            change = self.before
+        return f"{self.kind} {self.subject} {change}".rstrip() + (f" ({self.reason})" if self.reason else "")
+
+
+@frozen
+class Plan:
+    """What would be done, in order, and where it would lead."""
+
+    steps: tuple[Step, ...]
+    solution: Solution
+    settings: Settings
+    revision: int
+    """The kernel's revision that the plan was made for; a plan for another one is out of date."""
+
+    def subjects(self, *kinds: Kind) -> list[str]:
+        """Return the subjects of the steps of these kinds, in order."""
+        return [each.subject for each in self.steps if each.kind in kinds]
+
+    def __bool__(self) -> bool:
+        return bool(self.steps)
+
+    def __str__(self) -> str:
+        return "\n".join(str(each) for each in self.steps) or "Nothing to do."
+
+
+@frozen
+class Running:
+    """What a plan starts from."""
+
+    manifests: Mapping[str, Manifest]
+    """The active plugins, in start order."""
+    serving: Mapping[str, str]
+    """Port -> name of the provider it leads to."""
+    revision: int
+
+
+def make_plan(
+    running: Running,
+    solution: Solution,
+    manifests: Mapping[str, Manifest],
+    settings: Settings,
+    renew: Mapping[str, str],
+) -> Plan:
+    """Compare what runs with a solution.
+
+    Args:
+        manifests: those of the solution's plugins.
+        renew: plugins to be opened anew though their version stays -> why.
+    """
+    steps = [each for chosen in solution.plugins if (each := _open_step(running, chosen, manifests, renew)) is not None]
+    opened = {each.subject for each in steps}
+    selects = list(_select_steps(running, solution, manifests, settings))
+    touched = {each.subject for each in selects} | {
+        each.port for plugin in opened & running.manifests.keys() for each in manifests[plugin].provides
+    }
+    steps += selects
+    steps += [
+        Step("rebuild", chosen.id, reason=f"asks to be rebuilt when {', '.join(ports)} changes")
+        for chosen in solution.plugins
+        if chosen.id in running.manifests
+        and chosen.id not in opened
+        and (ports := _rebuild_ports(manifests[chosen.id], touched))
+    ]
+    kept = {each.id for each in solution.plugins}
+    steps += [
+        Step("stop", each, before=manifest.raw_version, reason=_stop_reason(each, settings))
+        for each, manifest in reversed(running.manifests.items())
+        if each not in kept
+    ]
+    return Plan(tuple(steps), solution, settings, running.revision)
+
+
+def _open_step(
+    running: Running, chosen: Chosen, manifests: Mapping[str, Manifest], renew: Mapping[str, str]
+) -> Step | None:
+    after = manifests[chosen.id]
+    before = running.manifests.get(chosen.id)
+    if before is None:
+        return Step("start", chosen.id, after=after.raw_version, reason=chosen.reason)
+    if chosen.id in renew:
+        return Step("replace", chosen.id, before.raw_version, after.raw_version, renew[chosen.id])
+    if before.version != after.version:
+        return Step("replace", chosen.id, before.raw_version, after.raw_version, chosen.reason)
+    return None
+
+
+def _select_steps(
+    running: Running, solution: Solution, manifests: Mapping[str, Manifest], settings: Settings
+) -> Iterable[Step]:
+    names: dict[str, list[str]] = {}
+    for chosen in solution.plugins:
+        for each in manifests[chosen.id].provides:
+            names.setdefault(each.port, []).append(each.name)
+    for port in sorted({*names, *running.serving}):
+        before = running.serving.get(port, "")
+        after = choose(port, names.get(port, ()), settings.selected.get(port, ()), before)
+        if isinstance(after, HotswapError):
+            after = ""
+        if before and after != before:
+            reason = "selected in the settings" if after in settings.selected.get(port, ()) else "the next one there is"
+            yield Step("select", port, before, after or "nobody", reason if after else "nobody else provides it")
+
+
+def _rebuild_ports(manifest: Manifest, touched: Collection[str]) -> list[str]:
+    return [each.port for each in manifest.requires if each.rebind == "rebuild" and each.port in touched]
+
+
+def _stop_reason(plugin: str, settings: Settings) -> str:
+    return "disabled" if plugin in settings.disabled else "nothing asks for it any more"
