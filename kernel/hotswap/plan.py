@@ -97,7 +97,7 @@ def make_plan(
     kept = {each.id for each in solution.plugins}
     steps += [
         Step("stop", each, before=manifest.raw_version, reason=_stop_reason(each, settings))
-        for each, manifest in reversed(running.manifests.items())
+        for each, manifest in reversed(list(running.manifests.items()))
         if each not in kept
     ]
     return Plan(tuple(steps), solution, settings, running.revision)

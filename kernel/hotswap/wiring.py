@@ -61,6 +61,12 @@ class Wiring:
         """Return the names of a port's open providers, the one in use first."""
         slot = self.slots.get(port)
         current = slot.generation.provider.name if slot is not None and slot.filled else ""
+        return sorted(self.providers(port), key=lambda each: (each != current, each))
+
+    def serving(self, port: str) -> Generation | HotswapError:
+        """Return the generation that serves a port, or why none does."""
+        slot = self.slots.get(port)
+        current = slot.generation.provider.name if slot is not None and slot.filled else ""
         chosen = choose(port, self.providers(port), self.selected.get(port, ()), current)
         return chosen if isinstance(chosen, HotswapError) else self.providers(port)[chosen]
 
