@@ -1,0 +1,49 @@
+"""Questions to ``packaging``, each asked once: whether a range holds a version, and what a requirement line says."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+_LIMIT = 200_000
+_answers: dict[int, tuple[SpecifierSet, dict[Version, bool]]] = {}
+
+
+def holds(specifier: SpecifierSet, version: Version) -> bool:
+    """Return whether ``specifier`` allows ``version``; a pre-release counts like any version.
+
+    Remembered by identity: hashing a ``SpecifierSet`` costs three times what the answer does. The entry keeps the
+    specifier alive, so that its id cannot come to mean another one.
+    """
+    entry = _answers.get(id(specifier))
+    if entry is None:
+        if len(_answers) >= _LIMIT:
+            _answers.clear()
+        entry = _answers[id(specifier)] = (specifier, {})
+    known = entry[1]
+    answer = known.get(version)
+    if answer is None:
+        answer = known[version] = specifier.contains(version, prereleases=True)
+    return answer
+
+
+@lru_cache(maxsize=10_000)
+def requirement(line: str) -> Requirement | None:
+    """Return the requirement that ``line`` states; None when it is not one."""
+    try:
+        return Requirement(line)
+    except InvalidRequirement:
+        return None
+
+
+@lru_cache(maxsize=10_000)
+def applies(line: str, python: Version) -> bool:
+    """Return whether the marker of the requirement ``line`` is true for ``python`` on this platform."""
+    parsed = requirement(line)
+    if parsed is None or parsed.marker is None:
+        return True
+    release = ".".join(str(each) for each in (*python.release, 0)[:2])
+    return parsed.marker.evaluate({"python_version": release, "python_full_version": str(python), "extra": ""})

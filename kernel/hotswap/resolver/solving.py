@@ -1,0 +1,123 @@
+"""From a request to a solution, or to the reason why there is none.
+
+1. What is locked already, if it is all there, is verified and not solved. 2. The greedy pass takes the preferred version
+of everything, repairs on its way, and touches only what can be reached from what is wanted. 3. What it could not settle
+goes to resolvelib: the plugins in trouble and their neighbours first, all the others held as they are; then everything,
+under a budget. 4. A complete search settles what is left. It alone may say "impossible", so it confirms every refusal.
+Whatever found a solution, it is held against all rules before anybody sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from packaging.version import Version
+
+from hotswap.resolver.formula import Formula
+from hotswap.resolver.greedy import Attempt, Greedy
+from hotswap.resolver.index import Index
+from hotswap.resolver.model import Refusal, Request, Solution
+from hotswap.resolver.search import Search, Verdict
+from hotswap.resolver.verify import accept
+
+_CONFLICTS = 50_000
+"""Budget of the complete search. Hard sets of 200 plugins need a few hundred conflicts."""
+
+
+def resolve(request: Request, previous: Solution | None = None) -> Solution:
+    """Return the solution of ``request``; what ``previous`` chose is preferred right after what is locked and active.
+
+    Raises PluginNotFound, PortUnknown, PortUnfilled, DependencyMissing, DependencyCycle or DependencyConflict.
+    """
+    answer = decide(request, previous)
+    if isinstance(answer, Solution):
+        return answer
+    from hotswap.resolver.explain import explain  # only ever needed on the way out with an error
+
+    raise explain(request, answer)
+
+
+def decide(request: Request, previous: Solution | None = None) -> Solution | Refusal:
+    """Return the solution of ``request``, or a smallest set of lines that cannot hold together. Raises nothing."""
+    from attrs import evolve
+
+    if previous is not None:
+        request = evolve(request, active={**previous.versions(), **request.active})
+    known = _kept(request)
+    if known is not None:
+        return known
+    index = Index(request)
+    attempt = Greedy(index).run()
+    if attempt.complete:
+        found = accept(request, attempt.versions)
+        if found is not None:
+            return found
+    return _from_resolvelib(index, attempt) or search(index)
+
+
+def search(index: Index) -> Solution | Refusal:
+    """Return what the complete search says."""
+    formula = Formula(index)
+    run = Search(formula)
+    verdict = run.run(_CONFLICTS)
+    if verdict is Verdict.SOLVED:
+        found = accept(index.request, formula.versions(run.solution()))
+        assert found is not None, "the search broke a rule of its own formula"
+        return found
+    if verdict is Verdict.GAVE_UP:
+        return Refusal((), gave_up=True)
+    return Refusal(tuple(formula.origins[each] for each in smallest(formula, run.core())))
+
+
+def smallest(formula: Formula, core: list[int]) -> list[int]:
+    """Return clauses of ``core`` that still refute each other and of which none can be left out (or close to it)."""
+    kept = list(core)
+    trials = 0
+    for number in sorted(core, reverse=True):
+        if number not in kept or trials >= 400:
+            continue
+        trials += 1
+        run = Search(formula, [each for each in kept if each != number], circles=False)
+        if run.run(2_000) is Verdict.IMPOSSIBLE:
+            kept = run.core()
+    return kept
+
+
+def _kept(request: Request) -> Solution | None:
+    """Return what is locked, if that is a solution and nothing else was selected in the meantime."""
+    locked = request.locked
+    if not locked or not all(each in locked for each in request.wanted):
+        return None
+    from hotswap.resolver.verify import verify
+
+    return accept(request, locked) if not verify(request, locked) else None
+
+
+def _from_resolvelib(index: Index, attempt: Attempt) -> Solution | None:
+    from hotswap.resolver.provider import solve  # resolvelib is paid for by conflicts only
+
+    for fixed in _narrowed(index, attempt):
+        versions = solve(index, fixed)
+        if versions is not None:
+            found = accept(index.request, versions)
+            if found is not None:
+                return found
+    return None
+
+
+def _narrowed(index: Index, attempt: Attempt) -> Iterator[Mapping[str, Version]]:
+    """Return what stays fixed: all but the plugins in trouble and those next to them; then nothing."""
+    near = set(attempt.troubled)
+    for plugin, version in attempt.versions.items():
+        family = index.family(plugin)
+        assert family is not None
+        manifest = next(each for each in family.candidates if each.version == version)
+        ids = {each.id for each in (*manifest.dependencies, *manifest.conflicts)}
+        if plugin in attempt.troubled:
+            near |= ids
+        elif not ids.isdisjoint(attempt.troubled):
+            near.add(plugin)
+    fixed = {plugin: version for plugin, version in attempt.versions.items() if plugin not in near}
+    if near and len(near) * 4 < len(attempt.versions):
+        yield fixed
+    yield {}

@@ -1,0 +1,155 @@
+"""Hold a set of versions against every rule, in one pass: for a lock that is taken up again, and for whatever a solver says.
+
+It shares no step with any solver; it reads the manifests themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from packaging.version import Version
+
+from hotswap.manifest.model import Manifest
+from hotswap.resolver.matching import holds
+from hotswap.resolver.model import Chosen, Problem, Request, Solution
+from hotswap.resolver.order import Arrangement, arrange
+from hotswap.resolver.usability import obstacles
+
+
+def verify(request: Request, versions: Mapping[str, Version]) -> list[Problem]:
+    """Return every rule that ``versions`` breaks, in linear time; none when it is a solution of ``request``.
+
+    Cheapest when ``versions`` is in start order, as in a solution or a lock: the order is then checked, not searched.
+    """
+    chosen, problems = _read(request, versions)
+    problems.extend(_wanted(request, versions))
+    in_order = _plugins(request, versions, chosen, problems)
+    if problems or (in_order and _all_needed_by_id(request, chosen)):
+        return problems
+    arrangement = arrange(request, chosen)
+    if arrangement.stuck:
+        circle = " -> ".join((*arrangement.cycle, arrangement.cycle[0]))
+        return [Problem(arrangement.cycle[0], f"plugins require each other: {circle}")]
+    needed = arrangement.needed_by(chosen, request.wanted)
+    return [Problem(each, f"{each} is neither enabled nor required") for each in chosen if each not in needed]
+
+
+def accept(request: Request, versions: Mapping[str, Version]) -> Solution | None:
+    """Return the solution that ``versions`` holds once nothing unneeded is in it; None when it breaks a rule."""
+    chosen, problems = _read(request, versions)
+    while not problems:
+        problems.extend(_wanted(request, chosen))
+        _plugins(request, {each: manifest.version for each, manifest in chosen.items()}, chosen, problems)
+        if problems:
+            break
+        arrangement = arrange(request, chosen)
+        if arrangement.stuck:
+            break
+        needed = arrangement.needed_by(chosen, request.wanted)
+        if len(needed) == len(chosen):
+            return Solution(tuple(_explained(request, chosen, arrangement, needed)))
+        chosen = {each: manifest for each, manifest in chosen.items() if each in needed}
+    return None
+
+
+def _read(request: Request, versions: Mapping[str, Version]) -> tuple[dict[str, Manifest], list[Problem]]:
+    chosen: dict[str, Manifest] = {}
+    problems: list[Problem] = []
+    excluded = request.excluded
+    for plugin, version in versions.items():
+        matching = [each for each in request.versions.get(plugin, ()) if each.version == version]
+        if not matching:
+            problems.append(Problem(plugin, f"{plugin} {version} is not there any more"))
+            continue
+        if len(matching) > 1:
+            matching.sort(key=lambda each: (each.raw_version, str(each.path or "")))
+        chosen[plugin] = matching[0]
+        if plugin in excluded:
+            problems.append(Problem(plugin, f"{plugin} is excluded"))
+    return chosen, problems
+
+
+def _wanted(request: Request, versions: Mapping[str, Version | Manifest]) -> Iterator[Problem]:
+    for plugin, specifier in request.wanted.items():
+        there = versions.get(plugin)
+        if there is None:
+            yield Problem(plugin, f"{plugin} is enabled and not in it")
+        elif not holds(specifier, there if isinstance(there, Version) else there.version):
+            yield Problem(plugin, f"{plugin} is enabled as {specifier}, and another version is in it")
+
+
+def _plugins(
+    request: Request, versions: Mapping[str, Version], chosen: Mapping[str, Manifest], problems: list[Problem]
+) -> bool:
+    """Add what is wrong with each plugin; return whether each comes after all its required plugins, found by id alone."""
+    started: set[str] = set()
+    in_order = True
+    offered: dict[str, set[str]] | None = None
+    for plugin, manifest in chosen.items():
+        for obstacle in obstacles(manifest, request):
+            problems.append(Problem(plugin, f"{plugin} {manifest.version} {obstacle.text}"))
+        for each in manifest.dependencies:
+            there = versions.get(each.id)
+            if there is None:
+                if not each.optional:
+                    problems.append(Problem(plugin, f"{plugin} requires {each.id}, which is not in it"))
+            elif each.id == plugin and each.optional:
+                continue
+            elif not holds(each.specifier, there):
+                problems.append(Problem(plugin, f"{plugin} requires {each.id} {each.specifier}, not {there}"))
+            elif each.id not in started and not each.optional:
+                in_order = False
+        if manifest.requires or manifest.conflicts:
+            in_order &= not manifest.requires
+            offered = _offered(chosen) if offered is None else offered
+            problems.extend(_ports_and_conflicts(plugin, manifest, versions, offered))
+        started.add(plugin)
+    return in_order
+
+
+def _offered(chosen: Mapping[str, Manifest]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for plugin, manifest in chosen.items():
+        for provide in manifest.provides:
+            found.setdefault(provide.port, set()).add(plugin)
+    return found
+
+
+def _ports_and_conflicts(
+    plugin: str, manifest: Manifest, versions: Mapping[str, Version], offered: Mapping[str, set[str]]
+) -> Iterator[Problem]:
+    for require in manifest.requires:
+        if not require.optional and not offered.get(require.port, set()) - {plugin}:
+            yield Problem(plugin, f"{plugin} requires the port {require.port}, which nothing in it provides")
+    for conflict in manifest.conflicts:
+        there = versions.get(conflict.id)
+        if there is not None and conflict.id != plugin and holds(conflict.specifier, there):
+            yield Problem(plugin, f"{plugin} conflicts with {conflict.id} {there}")
+
+
+def _all_needed_by_id(request: Request, chosen: Mapping[str, Manifest]) -> bool:
+    """Return whether each plugin is wanted or required by id: ``chosen`` is in start order, and no port is required."""
+    needed = set(request.wanted)
+    for plugin in reversed(chosen):
+        if plugin not in needed:
+            return False
+        needed.update([each.id for each in chosen[plugin].dependencies if not each.optional])
+    return True
+
+
+def _explained(
+    request: Request, chosen: Mapping[str, Manifest], arrangement: Arrangement, needed: Mapping[str, list[str]]
+) -> Iterator[Chosen]:
+    for plugin in arrangement.order:
+        askers = tuple(sorted(needed[plugin]))
+        bound = arrangement.bindings.get(plugin, {})
+        reason = "enabled in the settings" if plugin in request.wanted else _reason(plugin, askers, chosen, arrangement)
+        yield Chosen(plugin, chosen[plugin].version, reason, askers, dict(sorted(bound.items())))
+
+
+def _reason(plugin: str, askers: tuple[str, ...], chosen: Mapping[str, Manifest], arrangement: Arrangement) -> str:
+    by_id = [each for each in askers if any(d.id == plugin and not d.optional for d in chosen[each].dependencies)]
+    if by_id:
+        return f"required by {', '.join(by_id)}"
+    ports = {p: None for each in askers for p, filler in sorted(arrangement.bindings[each].items()) if filler == plugin}
+    return f"provides {', '.join(ports)} for {', '.join(askers)}"
