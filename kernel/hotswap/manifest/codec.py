@@ -45,11 +45,11 @@ _COUNTS = (int, float)
 def to_data(manifest: Manifest) -> list[Any]:
     """Return ``manifest`` as lists, tables, texts, numbers and booleans that ``json`` writes and `from_data` reads."""
     m = manifest
+    path = "" if m.path is None else str(m.path)
     newest = "" if m.host.max_version is None else str(m.host.max_version)
     return [
         FORMAT,
-        [m.id, m.name, m.raw_version, m.type, m.description, m.author, m.license, m.activation, m.dialect]
-        + ["" if m.path is None else str(m.path)],
+        [m.id, m.name, m.raw_version, m.type, m.description, m.author, m.license, m.activation, m.dialect, path],
         [str(m.host.min_version), newest, *map(str, m.host.tested_versions)],
         m.python
         and [m.python.entry_point, m.python.class_name or "", str(m.python.python_version), *m.python.dependencies],
@@ -71,7 +71,10 @@ def _capabilities_data(capabilities: Capabilities) -> list[Any] | None:
     if capabilities == _CAPABILITIES:
         return None
     scoped = [getattr(capabilities, name) for name in _SCOPED]
-    return [*(list(each) if isinstance(each, tuple) else each for each in scoped), *(getattr(capabilities, n) for n in _FLAGS)]
+    return [
+        *(list(each) if isinstance(each, tuple) else each for each in scoped),
+        *(getattr(capabilities, n) for n in _FLAGS),
+    ]
 
 
 def _about_data(metadata: Metadata) -> list[Any] | None:
@@ -160,8 +163,8 @@ def _dependency(id_: Any, versions: Any, optional: Any) -> Dependency:
 
 
 def _capabilities(*data: Any) -> Capabilities:
-    scoped = [tuple(_texts(each)) if type(each) is list else _BOOL[each] for each in data[:3]]
-    return Capabilities(*scoped, *[_BOOL[each] for each in data[3:]])
+    network, read, write = (tuple(_texts(each)) if type(each) is list else _BOOL[each] for each in data[:3])
+    return Capabilities(network, read, write, *[_BOOL[each] for each in data[3:]])
 
 
 def _limits(data: Any) -> Limits:

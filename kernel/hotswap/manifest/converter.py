@@ -6,7 +6,7 @@ import collections.abc
 from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 import attrs
 from cattrs import Converter, IterableValidationError, IterableValidationNote
@@ -34,30 +34,31 @@ _LISTS: dict[object, type] = {
 def strict_converter(*, detailed: bool, renamed: Mapping[type, Mapping[str, str]] | None = None) -> Converter:
     """Return a new converter: strict scalars, lists and tables, no unknown keys.
 
-    ``detailed`` collects every error with its path. ``renamed`` gives, by class, the keys that are called otherwise than
-    their fields. What its hooks raise is ``ValueError`` with a sentence that repeats no value: values may be secrets.
+    ``detailed`` collects every error with its path. ``renamed`` gives, by class, the keys that are called otherwise
+    than their fields. What its hooks raise is ``ValueError`` with a sentence that repeats no value, maybe a secret.
     """
     converter = Converter(detailed_validation=detailed, forbid_extra_keys=True)
     configure_union_passthrough(str | int | float | bool | None, converter)
     for scalar in _WORDS:
         converter.register_structure_hook(scalar, _scalar(scalar))
     converter.register_structure_hook(Path, lambda value, _: Path(_scalar(str)(value, str)))
-    converter.register_structure_hook_factory(lambda cls: get_origin(cls) is Literal, lambda cls: _choice(get_args(cls)))
+    converter.register_structure_hook_factory(_is_literal, lambda cls: _choice(get_args(cls)))
     converter.register_structure_hook_factory(_is_enum, lambda cls: _choice(tuple(cls)))
     converter.register_structure_hook_factory(_is_list, lambda cls: _listed(converter, cls))
     converter.register_structure_hook_factory(
-        lambda cls: isinstance(cls, type) and attrs.has(cls), lambda cls: _table(converter, cls, (renamed or {}).get(cls, {}))
+        lambda cls: isinstance(cls, type) and attrs.has(cls),
+        lambda cls: _table(converter, cls, (renamed or {}).get(cls, {})),
     )
     return converter
 
 
-def _scalar(scalar: type) -> Hook:
-    takes = (int, float) if scalar is float else scalar
+def _scalar(scalar: Any) -> Hook:
+    takes: tuple[type, ...] = (int, float) if scalar is float else (scalar,)
 
     def structure(value: Any, _: Any) -> Any:
         if not isinstance(value, takes) or (isinstance(value, bool) and scalar is not bool):
             raise ValueError(f"expected {_WORDS[scalar]}")
-        return float(value) if scalar is float else value
+        return float(value) if scalar is float else value  # type: ignore[arg-type]
 
     return structure
 
@@ -74,6 +75,10 @@ def _choice(members: tuple[Any, ...]) -> Hook:
     return structure
 
 
+def _is_literal(cls: Any) -> bool:
+    return bool(get_origin(cls) == Literal)
+
+
 def _is_enum(cls: Any) -> bool:
     return isinstance(cls, type) and issubclass(cls, Enum)
 
@@ -88,7 +93,7 @@ def _listed(converter: Converter, cls: Any) -> Hook:
     of = get_args(cls)
     if make is tuple and of and of[-1] is not Ellipsis and (get_origin(cls) is tuple):
         return _fixed(converter, of)
-    items = list_structure_factory(list[of[0] if of else Any], converter)  # type: ignore[misc]
+    items = list_structure_factory(cast("type", list[of[0] if of else Any]), converter)  # type: ignore[misc]
 
     def structure(value: Any, _: Any) -> Any:
         if not isinstance(value, (list, tuple)):
@@ -119,7 +124,7 @@ def _fixed(converter: Converter, of: tuple[Any, ...]) -> Hook:
 
 
 def _table(converter: Converter, cls: type, renamed: Mapping[str, str]) -> Hook:
-    structure = make_dict_structure_fn(
+    structure: Hook = make_dict_structure_fn(
         cls,
         converter,
         _cattrs_forbid_extra_keys=True,

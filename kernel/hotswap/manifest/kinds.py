@@ -1,4 +1,4 @@
-"""Kinds of values in a manifest. Each one says what it wants in words, as JSON Schema, and of a value what is wrong with it.
+"""Kinds of values in a manifest. Each says what it wants in words and as JSON Schema, and what is wrong with a value.
 
 The three come from one object, so the reader, the shipped schema and the reference page cannot say different things.
 """

@@ -16,7 +16,7 @@ PLUGIN_TYPES: frozenset[str] = frozenset(
         "thinktool", "llm_provider", "data_source", "protocol",
     }
 )  # fmt: skip
-"""The plugin types known to this host; the last four come from ReasonKit manifests, which share ``storage`` and others."""
+"""The plugin types known to this host; the last four come from ReasonKit manifests, which share others."""
 
 
 @frozen
@@ -106,8 +106,8 @@ class PythonCode:
 class ConfigSpec:
     """The JSON Schema of a plugin's settings, and the environment variables that may fill them."""
 
-    schema: Mapping[str, Any] = field(factory=dict)
-    env_vars: Mapping[str, str] = field(factory=dict)
+    schema: Mapping[str, Any] = field(factory=dict, hash=False)  # a table has no hash, and a manifest should have one
+    env_vars: Mapping[str, str] = field(factory=dict, hash=False)
 
 
 @frozen

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -47,7 +47,7 @@ def read_manifest(path: Path) -> Manifest:
 def parse_manifest(text: str | bytes, source: str = "plugin.toml", path: Path | None = None) -> Manifest:
     """Return the manifest that ``text`` holds.
 
-    ``source`` is what errors call it; ``path`` becomes ``Manifest.path``. Raises ``ManifestInvalid`` with every problem.
+    ``source`` is what errors call it; ``path`` becomes ``Manifest.path``. Raises ``ManifestInvalid`` with all problems.
     """
     document = _document(text, source)
     problems = [str(problem) for problem in islice(_problems(document), MOST_PROBLEMS + 1)]
@@ -55,7 +55,7 @@ def parse_manifest(text: str | bytes, source: str = "plugin.toml", path: Path | 
         problems[MOST_PROBLEMS:] = [str(Problem(f"more than {MOST_PROBLEMS} problems: the rest is not listed", "$"))]
     if problems:
         raise ManifestInvalid(source, problems)
-    return cast("Manifest", _converter().structure(_shaped(document, path), Manifest))
+    return _converter().structure(_shaped(document, path), Manifest)
 
 
 def _document(text: str | bytes, source: str) -> dict[str, Any]:
@@ -129,7 +129,11 @@ def _converter() -> Converter:
     """Return the one converter for manifests; it is made at the first of them, for cattrs takes 0.15 s to import."""
     from hotswap.manifest.converter import strict_converter
 
-    renamed = {Provide: {"class_name": "class"}, Require: {"specifier": "version"}, Dependency: {"specifier": "version"}}
+    renamed = {
+        Provide: {"class_name": "class"},
+        Require: {"specifier": "version"},
+        Dependency: {"specifier": "version"},
+    }
     converter = strict_converter(detailed=False, renamed=renamed)
     converter.register_structure_hook(Version, lambda value, _: version_of(value))
     converter.register_structure_hook(SpecifierSet, lambda value, _: specifier_of(value))

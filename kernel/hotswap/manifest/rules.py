@@ -47,12 +47,16 @@ REASONKIT_RANGE = evolve(HOST_RANGE, words="a table of ReasonKit versions")
 PROVIDE = Table(
     "a table with class, name, exclusive",
     (
-        Key("class", CLASS, "The adapter's class in the entry-point module; dots reach into submodules.", required=True),
+        Key(
+            "class", CLASS, "The adapter's class in the entry-point module; dots reach into submodules.", required=True
+        ),
         Key("name", PLUGIN_ID, "What the provider is called; the plugin's id when absent."),
         Key("exclusive", FLAG, "True when two of it cannot be open at once (a file lock, a TCP port).", False),
     ),
 )
-PROVIDES = MapOf("a table of ports", PORT, Either((CLASS, PROVIDE, ListOf(Either((CLASS, PROVIDE)), "classes or tables"))))
+PROVIDES = MapOf(
+    "a table of ports", PORT, Either((CLASS, PROVIDE, ListOf(Either((CLASS, PROVIDE)), "classes or tables")))
+)
 
 REQUIRE = Table(
     "a table with version, optional, rebind",
@@ -102,14 +106,20 @@ LIMITS = Table(
         Key("max_execution_seconds", Positive(False), "Wall-clock time of one call, in seconds."),
         Key("max_requests_per_minute", Positive(True), "Network requests in any 60 seconds."),
         Key("max_fs_ops_per_minute", Positive(True), "File system operations in any 60 seconds."),
-        Key("max_tokens_per_minute", Positive(True), "Tokens, in and out together, that `context.ai` may use in any 60 seconds."),
+        Key(
+            "max_tokens_per_minute",
+            Positive(True),
+            "Tokens, in and out together, that `context.ai` may use in any 60 seconds.",
+        ),
     ),
 )
 
 PYTHON = Table(
     "a table about the Python code",
     (
-        Key("entry_point", ENTRY_POINT, "Where the code is: a module, or a path relative to plugin.toml.", required=True),
+        Key(
+            "entry_point", ENTRY_POINT, "Where the code is: a module, or a path relative to plugin.toml.", required=True
+        ),
         Key("class_name", IDENTIFIER, "The subclass of `Plugin` there, for a plugin with a lifecycle of its own."),
         Key("python_version", RANGE, "Versions of Python it runs on.", "*"),
         Key("dependencies", REQUIREMENTS, "Python distributions it needs, in pip's notation.", ()),

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from hotswap.manifest.problems import Problem, below, kind_of
+from hotswap.errors import nearest
+from hotswap.manifest.problems import Problem, below, kind_of, shown
 
 DEEPEST = 32
 """Levels of tables and lists that a schema, or settings, may have."""
 HEAVIEST = 10_000
-"""Values that a schema may come to with its references written out: beyond that, validating takes minutes, not microseconds."""
+"""Values that a schema may come to with its references written out: beyond that, validating can take minutes."""
 
 _METASCHEMA = "https://json-schema.org/draft/2020-12/schema"
 _CHAIN = 64  # references that may lead on to references
@@ -49,7 +50,7 @@ def problems_of_schema(schema: Mapping[str, Any], path: str) -> Iterator[Problem
     """Yield why ``schema``, which stands at ``path``, cannot describe a plugin's settings."""
     found = list(problems_of_data(schema, path))
     if not found and schema.get("type", "object") != "object":
-        found = [Problem("settings are a table: write type = \"object\"", below(path, "type"))]
+        found = [Problem('settings are a table: write type = "object"', below(path, "type"))]
     if not found and _weight(schema, schema, {}, 0) > HEAVIEST:
         found = [Problem(f"it comes to more than {HEAVIEST} values with its references written out", path)]
     yield from found or _problems_of_meaning(schema, path)
@@ -88,10 +89,10 @@ def _problems_of_meaning(schema: Mapping[str, Any], path: str) -> Iterator[Probl
     except (ValueError, SchemaTooLarge) as error:
         yield Problem(f"not JSON Schema: {error}", path)
         return
-    for error in validator.iter_errors(defaults):
-        if error.instance_path and error.instance_path[0] in defaults and error.kind.name != "required":
-            at = _at("$", error.instance_path)
-            yield Problem(f"the default of the setting {at} breaks the schema: {error.message}", path)
+    for fault in validator.iter_errors(defaults):
+        if fault.instance_path and fault.kind.name != "required":
+            at = _at("$", fault.instance_path)
+            yield Problem(f"the default of the setting {at} breaks the schema: {fault.message}", path)
 
 
 def _at(path: str, keys: list[str | int]) -> str:
@@ -152,23 +153,63 @@ def parts_of(schema: Any, root: Mapping[str, Any], depth: int = 0) -> Iterator[M
 
 def properties_at(schema: Mapping[str, Any], setting: str) -> Mapping[str, Any] | None:
     """Return the schema of a setting by its dotted name; None when ``schema`` has no such property."""
-    found = _property(schema, setting, schema)
-    if found is not None:
-        return found
-    node: Mapping[str, Any] = schema
+    found = property_of(schema, setting, schema)
+    node: Mapping[str, Any] | None = schema
     for name in setting.split("."):
-        found = _property(node, name, schema)
-        if found is None:
-            return None
-        node = found
-    return node
+        node = None if node is None else property_of(node, name, schema)
+    return node if found is None else found
 
 
-def _property(schema: Mapping[str, Any], name: str, root: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def property_of(schema: Any, name: str, root: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the schema of the property ``name``, references into ``root`` followed; None when there is none."""
     for part in parts_of(schema, root):
         if name in part.get("properties", {}):
             return resolved(part["properties"][name], root)
     return None
+
+
+def names_if_closed(schema: Mapping[str, Any]) -> frozenset[str]:
+    """Return the settings that ``schema`` knows; empty when it says itself which others it takes.
+
+    Plain JSON Schema is open where it says nothing. Settings are not: a typing mistake would go unnoticed.
+    """
+    names: set[str] = set()
+    waiting: list[Any] = [schema]
+    for _ in range(HEAVIEST):
+        if not waiting:
+            break
+        part = resolved(waiting.pop(), schema)
+        if part.get("additionalProperties", False) is not False or part.keys() & {
+            "patternProperties",
+            "unevaluatedProperties",
+        }:
+            return frozenset()
+        names.update(part.get("properties", {}))
+        waiting += [each for key in ("allOf", "anyOf", "oneOf") for each in part.get(key, ())]
+        waiting += [part[key] for key in ("if", "then", "else") if key in part]
+        waiting += part.get("dependentSchemas", {}).values()
+    return frozenset(names)
+
+
+def problems_of_values(schema: Mapping[str, Any], values: Mapping[str, Any], *, closed: bool) -> Iterator[Problem]:
+    """Yield where ``values`` break ``schema``, repeating none of them.
+
+    ``closed``: unknown names on the first level were reported already.
+    """
+    for error in validator_of(schema).iter_errors(values):
+        path = _at("$", error.instance_path)
+        match error.kind.name:
+            case "required":
+                yield Problem("is missing", below(path, str(error.kind.value)))
+            case "additionalProperties" if closed and not error.instance_path:
+                continue
+            case "additionalProperties":
+                table = properties_at(schema, ".".join(map(str, error.instance_path))) or {}
+                for name in error.kind.value:
+                    hint = nearest(name[:60], table.get("properties", {}))
+                    yield Problem(f"unknown setting {shown(name)}{f'. {hint}' if hint else ''}", below(path, name))
+            case _:
+                yield Problem(error.message, path)
 
 
 _ABSENT = object()

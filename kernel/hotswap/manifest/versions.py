@@ -23,7 +23,7 @@ _MEMO = 16_384  # distinct texts; past that the oldest are parsed again
 
 @lru_cache(_MEMO)
 def version_of(text: str) -> Version:
-    """Return the version that ``text`` says. Equal texts share one object. Raises ``packaging.version.InvalidVersion``."""
+    """Return the version that ``text`` says; equal texts share one object. Raises ``InvalidVersion`` of packaging."""
     return Version(text)
 
 
@@ -49,14 +49,17 @@ def why_not_semantic(text: str) -> str:
         readable = version_of(text).is_prerelease == prerelease
     except InvalidVersion:
         readable = False
-    return "" if readable else "Python's packaging cannot order this pre-release: write -alpha.N, -beta.N, -rc.N or -dev.N"
+    return (
+        "" if readable else "Python's packaging cannot order this pre-release: write -alpha.N, -beta.N, -rc.N or -dev.N"
+    )
 
 
 def why_no_range(text: str) -> str:
     """Return why ``text`` is no version range, with what to write instead, or an empty string when it is one."""
     bare = text.strip()
     if re.fullmatch(r"v?[0-9][0-9A-Za-z.+-]*", bare):
-        return f'a range begins with a comparison: write "=={bare.lstrip("v")}" for exactly that, or ">={bare.lstrip("v")}"'
+        number = bare.lstrip("v")
+        return f'a range begins with a comparison: write "=={number}" for exactly that, or ">={number}"'
     if not bare:
         return 'write "*" for any version'
     try:
