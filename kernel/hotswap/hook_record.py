@@ -1,0 +1,64 @@
+"""What handlers did: how often each was called, and what went wrong last."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+from attrs import frozen
+from loguru import logger
+
+KEPT_FAILURES = 100
+"""How many of the last failures are kept: a screenful to look at, and a bound on memory."""
+
+
+class HookCount:
+    """How often the handlers of one plugin at one point were called, and how often that failed."""
+
+    __slots__ = ("calls", "failures")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.failures = 0
+
+    def __repr__(self) -> str:
+        return f"HookCount(calls={self.calls}, failures={self.failures})"
+
+
+@frozen
+class HookFailure:
+    """One handler that failed. The error is kept as text: an exception would keep its frames, and what they hold."""
+
+    point: str
+    source: str
+    """The plugin's id; empty for the application."""
+    time: datetime
+    error: str
+
+
+class HookRecord:
+    """Counts and recent failures of one kernel's handlers; those of a plugin stay readable after it has gone."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str], HookCount] = {}
+        self.failures: deque[HookFailure] = deque(maxlen=KEPT_FAILURES)
+
+    @property
+    def counts(self) -> Mapping[tuple[str, str], HookCount]:
+        """Return the counts by point and plugin id."""
+        return MappingProxyType(self._counts)
+
+    def count(self, point: str, source: str) -> HookCount:
+        """Return the count that the handlers of ``source`` at ``point`` share."""
+        return self._counts.setdefault((point, source), HookCount())
+
+    def failed(self, point: str, source: str, error: Exception) -> None:
+        """Count, keep and log a handler's failure."""
+        text = f"{type(error).__name__}: {error}"
+        self.count(point, source).failures += 1
+        self.failures.append(HookFailure(point, source, datetime.now(UTC), text))
+        log = logger.bind(plugin=source, point=point)
+        log.warning("A hook of {!r} at {} failed, and the chain goes on: {}", source or "application", point, text)
+        log.opt(exception=error).debug("Where the hook at {} failed", point)

@@ -1,0 +1,87 @@
+"""The handlers of one plugin, which come and leave together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from hotswap.errors import HookInvalid
+from hotswap.hook_chain import Entry
+from hotswap.hook_registry import HookRegistry
+from hotswap_ports.hooks import Handler
+
+
+class Staging:
+    """Collects handlers while a plugin is opened; they are in force from ``commit`` (or ``Hooks.switch``) on.
+
+    After that ``on`` takes effect at once. ``discard`` ends it, whichever state it is in.
+    """
+
+    def __init__(self, registry: HookRegistry, source: str) -> None:
+        self.source = source
+        self._registry = registry
+        self._pending: list[Entry] = []
+        self._in_force: list[Entry] = []
+        self._live = False
+        self._ended = False
+
+    def on(
+        self,
+        point: str,
+        handler: Handler,
+        *,
+        priority: int = 0,
+        before: Iterable[str] = (),
+        after: Iterable[str] = (),
+    ) -> Callable[[], None]:
+        """Register a handler as ``Hooks.on`` does, with the same errors; ended, it takes nothing more (HookInvalid)."""
+        if self._ended:
+            raise HookInvalid(point, f"plugin {self.source!r} has been disabled.")
+        entry = self._registry.entry(point, handler, self.source, priority, before, after)
+        if self._live:
+            self._registry.replace((), (entry,))
+            self._in_force.append(entry)
+        else:
+            # Another generation of the plugin is to leave in the same switch, so its handlers do not count.
+            self._registry.ordered(self._registry.of_source(self.source), (*self._pending, entry))
+            self._pending.append(entry)
+        return lambda: self._undo(entry)
+
+    def commit(self) -> None:
+        """Put what was collected in force, in one step.
+
+        Raises:
+            HookInvalid: the order would contradict itself; nothing was changed.
+        """
+        switch(self._registry, come=(self,))
+
+    def discard(self) -> None:
+        """Forget what was collected, take out what is in force, and take nothing more."""
+        switch(self._registry, leave=(self,))
+
+    def _undo(self, entry: Entry) -> None:
+        if entry in self._pending:
+            self._pending.remove(entry)
+        elif entry in self._in_force:
+            self._in_force.remove(entry)
+            self._registry.replace((entry,), ())
+
+
+def switch(
+    registry: HookRegistry, come: Iterable[Staging] = (), leave: Iterable[Staging] = (), *, dry: bool = False
+) -> None:
+    """Let the handlers of some plugins leave and those of others come, in one step: all of it or nothing.
+
+    Raises:
+        HookInvalid: the order would contradict itself; nothing was changed.
+    """
+    come, leave = tuple(come), tuple(leave)
+    gone = [entry for each in leave for entry in each._in_force]
+    new = [entry for each in come for entry in each._pending]
+    if dry:
+        registry.ordered(gone, new)
+        return
+    registry.replace(gone, new)
+    for each in leave:
+        each._pending, each._in_force, each._live, each._ended = [], [], False, True
+    for each in come:
+        each._pending, each._in_force, each._live = [], [*each._in_force, *each._pending], True

@@ -1,0 +1,178 @@
+"""Hooks: who wants to know, or to have a say, when something happens.
+
+``Hooks`` belongs to one kernel. A handler is put in force by ``on``, or collected in a ``Staging`` while its plugin is
+opened and put in force with everything else of it, in one step without an ``await``.
+
+A handler's failure (an exception, no answer in time, an answer that means nothing there) is logged, counted and kept,
+and the chain goes on. What a handler calls itself goes past that handler, also from tasks it starts: a hook on
+``pre_storage_write`` that writes to the storage is not called for its own writes. The bound on a handler's time
+counts from its first ``await`` that waits: a synchronous handler that blocks blocks the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from attrs import frozen
+
+from hotswap.hook_calls import MethodHooks, surroundings
+from hotswap.hook_chain import Chain, HookResult, Moment, Unusable
+from hotswap.hook_points import FIRED, Points, Stage
+from hotswap.hook_record import HookCount, HookFailure, HookRecord
+from hotswap.hook_registry import HookRegistry, Key, Methods
+from hotswap.hook_staging import Staging, switch
+from hotswap_ports.hooks import Handler, HookContext, Skip
+
+__all__ = ["HookCount", "HookFailure", "HookOutcome", "HookResult", "Hooks", "MethodHooks", "Staging", "surroundings"]
+
+HANDLER_TIMEOUT = 10.0
+"""Seconds that a handler may wait: a caller waits with it, and a person gives up on an answer after about that long."""
+
+
+@frozen
+class HookOutcome:
+    """What came of firing a point."""
+
+    point: str
+    data: Mapping[str, Any]
+    """What was fired, with what handlers changed in it."""
+    results: tuple[HookResult, ...] = ()
+    """One a handler, in the order they ran."""
+    skip: Skip | None = None
+    """Before a step or a protocol: a handler's answer in its place; handlers after it did not run."""
+
+
+class Hooks:
+    """The hooks of one kernel.
+
+    Args:
+        ports: for each port's name, its methods that are async (streams included).
+        handler_timeout: seconds that a handler may wait before it counts as failed.
+    """
+
+    def __init__(self, ports: Mapping[str, Iterable[str]], *, handler_timeout: float = HANDLER_TIMEOUT) -> None:
+        self.points = Points(ports)
+        self.record = HookRecord()
+        self.revision = 0
+        """Grows with every change in force."""
+        self.on_change: list[Callable[[Methods], None]] = []
+        """Called after a change, within the same step, with the methods whose hooks changed."""
+        self._seconds = handler_timeout
+        self._registry = HookRegistry(self.points, self.record, self._changed)
+        self._compiled: dict[tuple[str, str], MethodHooks] = {}
+        self._fired: dict[str, Chain] = {}
+
+    def on(
+        self,
+        point: str,
+        handler: Handler,
+        *,
+        source: str = "",
+        priority: int = 0,
+        before: Iterable[str] = (),
+        after: Iterable[str] = (),
+    ) -> Callable[[], None]:
+        """Put ``handler`` in force at ``point``; what is returned takes it out again, and does nothing twice.
+
+        Args:
+            source: id of the plugin it belongs to; empty for the application.
+            priority: lower runs first; equal ones in the order of their registration.
+            before: ids of plugins whose handlers have to run after this one; it beats every priority.
+            after: ids of plugins whose handlers have to run first; it beats every priority.
+
+        Raises:
+            HookInvalid: there is no such point, or the order contradicts itself.
+        """
+        entry = self._registry.entry(point, handler, source, priority, before, after)
+        self._registry.replace((), (entry,))
+        return lambda: self._registry.replace((entry,), ())
+
+    def staged(self, source: str) -> Staging:
+        """Return what collects the handlers of a plugin that is being opened."""
+        return Staging(self._registry, source)
+
+    def switch(self, come: Iterable[Staging] = (), leave: Iterable[Staging] = ()) -> None:
+        """Let the handlers of some plugins leave and those of others come, in one step: all of it or nothing.
+
+        Raises:
+            HookInvalid: the order would contradict itself; nothing was changed.
+        """
+        switch(self._registry, come, leave)
+
+    def check(self, come: Iterable[Staging] = (), leave: Iterable[Staging] = ()) -> None:
+        """Raise HookInvalid where ``switch`` would, and change nothing."""
+        switch(self._registry, come, leave, dry=True)
+
+    def remove_source(self, source: str) -> int:
+        """Take out all handlers of one plugin at once; return how many there were."""
+        gone = self._registry.of_source(source)
+        self._registry.replace(gone, ())
+        return len(gone)
+
+    def for_method(self, port: str, method: str) -> MethodHooks | None:
+        """Return the hooks around a method; None when there are none. The same object until they change."""
+        compiled = self._compiled.get((port, method))
+        if compiled is not None:
+            return compiled
+        stages: tuple[Stage, ...] = ("pre", "post", "error")
+        entries = {stage: found for stage in stages if (found := self._registry.chain((port, method, stage)))}
+        if not entries:
+            return None
+        compiled = self._compiled[port, method] = MethodHooks(port, method, entries, self.record, self._seconds)
+        return compiled
+
+    async def fire(
+        self, point: str, data: Mapping[str, Any] | None = None, context: HookContext | None = None
+    ) -> HookOutcome:
+        """Call the handlers at a point that belongs to no call; ``context`` defaults to the surroundings.
+
+        Raises:
+            HookAborted: a handler returned Abort.
+            HookInvalid: there is no such point, or it belongs to the calls of a port.
+        """
+        chain = self._fired.get(point)
+        if chain is None:
+            self.points.check_fired(point)
+            entries = self._registry.chain(point)
+            if not entries:
+                return HookOutcome(point, MappingProxyType(dict(data or {})))
+            chain = self._fired[point] = Chain(entries, self.record, self._seconds)
+        moment = _Fired(point, surroundings.get() if context is None else context, dict(data or {}))
+        await chain.run(moment)
+        return HookOutcome(point, moment.data, tuple(moment.results or ()), moment.skip)
+
+    def registered(self, source: str | None = None) -> Sequence[tuple[str, str, int]]:
+        """Return point, plugin id and priority of every handler in force, in the order they came."""
+        return [(each.point, each.source, each.priority) for each in self._registry.of_source(source)]
+
+    def _changed(self, keys: Collection[Key]) -> None:
+        methods = frozenset((key[0], key[1]) for key in keys if not isinstance(key, str))
+        for method in methods:
+            self._compiled.pop(method, None)
+        for key in keys:
+            if isinstance(key, str):
+                self._fired.pop(key, None)
+        self.revision += 1
+        for tell in tuple(self.on_change):
+            tell(methods)
+
+
+class _Fired(Moment):
+    __slots__ = ("_skippable",)
+
+    def __init__(self, point: str, context: HookContext, data: dict[str, Any]) -> None:
+        super().__init__(context, data)
+        self.results = []
+        self._skippable = point in FIRED and point.startswith("pre_")
+
+    def modify(self, changes: Mapping[str, Any]) -> None:
+        if not isinstance(changes, Mapping):
+            raise Unusable(f"Modify takes a mapping, and not {type(changes).__name__}")
+        self.data = MappingProxyType({**self.data, **changes})
+
+    def take_skip(self, action: Skip) -> None:
+        if not self._skippable:
+            super().take_skip(action)
+        self.skip = action
