@@ -11,20 +11,32 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hotswap_ports.testing.ai import MemoryAI
     from hotswap_ports.testing.contracts.ai import AIContract
+    from hotswap_ports.testing.contracts.scraper import ScraperContract
+    from hotswap_ports.testing.contracts.search import SearchContract
     from hotswap_ports.testing.contracts.storage import StorageContract
+    from hotswap_ports.testing.scraper import MemoryScraper
+    from hotswap_ports.testing.search import MemorySearch
     from hotswap_ports.testing.storage import MemoryStorage
 
 _HOMES = {
     "AIContract": "contracts.ai",
     "MemoryAI": "ai",
+    "MemoryScraper": "scraper",
+    "MemorySearch": "search",
     "MemoryStorage": "storage",
+    "SearchContract": "contracts.search",
+    "ScraperContract": "contracts.scraper",
     "StorageContract": "contracts.storage",
 }
 
 __all__ = [
     "AIContract",
     "MemoryAI",
+    "MemoryScraper",
+    "MemorySearch",
     "MemoryStorage",
+    "SearchContract",
+    "ScraperContract",
     "StorageContract",
 ]
 
