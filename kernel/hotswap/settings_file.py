@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hotswap.errors import SettingsConflict
 from hotswap.settings import DEFAULTS, check_text
@@ -133,13 +133,13 @@ def _table(container: TOMLDocument | Container | Table, name: str) -> Table:
 
     if name not in container:
         container[name] = tomlkit.table()
-    return container[name]  # type: ignore[return-value]  # check_text made sure of it
+    return cast("Table", container[name])  # check_text made sure of it
 
 
 def _enabled(plugins: Table) -> Any:
     if "enabled" not in plugins:  # what is enabled now stays enabled when the list is written down
         plugins["enabled"] = list(DEFAULTS.enabled)
-        plugins["enabled"].multiline(True)  # type: ignore[union-attr]  # a list becomes an array
+        plugins["enabled"].multiline(True)
     return plugins["enabled"]
 
 

@@ -67,7 +67,7 @@ class Layer:
 
 
 class TableCheck:
-    """Checks one layer: what is sound ends in ``values``, what is not in ``problems``, which quote no plugin's setting."""
+    """Checks one layer: what is sound goes to ``values``, the rest to ``problems``, which quote no plugin setting."""
 
     def __init__(self, layer: Layer) -> None:
         self.problems: list[str] = []

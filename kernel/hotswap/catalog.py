@@ -1,0 +1,261 @@
+"""The catalog: every plugin that was found, by id and version. Reading it imports no plugin."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from hotswap.catalog_cache import CatalogCache, Entry, Stored, cache_file
+from hotswap.discovery import DOORS, MANIFEST, Problem, Sighting, scan
+from hotswap.errors import HotswapError, ManifestInvalid, PluginConflict, PluginNotFound
+from hotswap.manifest.model import Manifest
+from hotswap.manifest.versions import version_of
+from hotswap.trust import Trust, default_trust
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
+
+    from hotswap.settings import Settings
+
+
+class Found:
+    """One version of one plugin, and where it was found. Its manifest is decoded when it is first asked for."""
+
+    __slots__ = ("_folder", "_manifest", "_stored", "door", "id", "package", "provides")
+
+    def __init__(self, manifest: Manifest | Stored, door: str, path: Path | str, package: str | None = None) -> None:
+        self.door = door
+        """The door it came in by: one of ``discovery.DOORS``."""
+        self.package = package
+        """Import name of its folder, when that lies in an importable package: ``hotswap_plugins.http_scraper``."""
+        self.id = manifest.id
+        self.provides: tuple[tuple[str, str], ...]
+        """Port and provider name of each provider, without the manifest being decoded."""
+        self._folder = path
+        self._manifest: Manifest | None = None
+        self._stored: Stored | None = None
+        if isinstance(manifest, Manifest):
+            self._manifest = manifest
+            self.provides = tuple((each.port, each.name) for each in manifest.provides)
+        else:
+            self._stored = manifest
+            self.provides = manifest.provides
+
+    @property
+    def manifest(self) -> Manifest:
+        """The whole manifest. ManifestInvalid, when the file had to be read again and is no longer sound."""
+        if self._manifest is None:
+            assert self._stored is not None
+            self._manifest = self._stored.read()
+        return self._manifest
+
+    @property
+    def version(self) -> Version:
+        """The version, without the manifest being decoded."""
+        return version_of(self._stored.version) if self._stored is not None else self.manifest.version
+
+    @property
+    def path(self) -> Path:
+        """The folder around its ``plugin.toml``."""
+        return Path(self._folder)
+
+    def __repr__(self) -> str:
+        return f"Found({self.id} {self.version}, door={self.door!r}, path={str(self._folder)!r})"
+
+
+@frozen
+class Shadowed:
+    """A plugin that is not used, because an earlier door has its id."""
+
+    found: Found
+    by: Found
+
+
+class Catalog:
+    """What was found, what was not usable, and what is hidden behind something else.
+
+    An id belongs to the first door that has it, also when that door's versions of it turn out unusable: another door's
+    plugin must not slip into the place of one that the user put in front.
+    """
+
+    def __init__(self, found: Iterable[Found] = (), problems: Iterable[Problem] = ()) -> None:
+        self._versions: dict[str, tuple[Found, ...]] = {}
+        self._problems = list(problems)
+        self._shadowed: list[Shadowed] = []
+        by_id: dict[str, list[Found]] = {}
+        for each in sorted(found, key=_door_rank):
+            group = by_id.setdefault(each.id, [])
+            if group and group[0].door != each.door:
+                self._shadowed.append(Shadowed(each, group[0]))
+            else:
+                group.append(each)
+        for plugin in sorted(by_id):
+            if usable := self._without_twins(by_id[plugin]):
+                self._versions[plugin] = usable
+
+    def _without_twins(self, group: list[Found]) -> tuple[Found, ...]:
+        if len(group) == 1:
+            return tuple(group)
+        versions: dict[Version, list[Found]] = {}
+        for each in group:
+            versions.setdefault(each.version, []).append(each)
+        for version, twins in versions.items():
+            if len(twins) > 1:
+                error = PluginConflict(twins[0].id, str(version), [str(each.path) for each in twins])
+                self._problems.append(Problem(twins[0].path, error))
+        return tuple(versions[each][0] for each in sorted(versions, reverse=True) if len(versions[each]) == 1)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was found and cannot be used, each with its path and its error."""
+        return tuple(self._problems)
+
+    @property
+    def shadowed(self) -> tuple[Shadowed, ...]:
+        """What is hidden, each with what hides it."""
+        return tuple(self._shadowed)
+
+    def ids(self) -> tuple[str, ...]:
+        """Return every id, sorted."""
+        return tuple(self._versions)
+
+    def versions(self, plugin: str) -> tuple[Found, ...]:
+        """Return every version of a plugin, newest first; nothing for an unknown id."""
+        return self._versions.get(plugin, ())
+
+    def get(self, plugin: str, version: Version | str | None = None) -> Found:
+        """Return a version of a plugin, the newest unless one is named.
+
+        Raises PluginNotFound with the nearest names.
+        """
+        found = self.versions(plugin)
+        if not found:
+            raise PluginNotFound(plugin, self._versions, looked_in=DOORS)
+        if version is None:
+            return found[0]
+        for each in found:
+            if str(version) in {str(each.version), each.manifest.raw_version}:
+                return each
+        raise PluginNotFound(f"{plugin} {version}", [f"{plugin} {each.version}" for each in found])
+
+    def manifests(self) -> Mapping[str, tuple[Manifest, ...]]:
+        """Return the manifests by id, newest first; each is decoded when it is looked up."""
+        return _Manifests(self._versions)
+
+    def providers_of(self, port: str) -> tuple[str, ...]:
+        """Return the ids of plugins of which any version provides a port, sorted."""
+        return tuple(
+            plugin
+            for plugin, versions in self._versions.items()
+            if any(provided == port for each in versions for provided, _ in each.provides)
+        )
+
+    def provider(self, port: str, name: str) -> tuple[str, ...]:
+        """Return the ids of plugins that call a provider of ``port`` by that name, sorted."""
+        return tuple(
+            plugin
+            for plugin, versions in self._versions.items()
+            if any((port, name) == provided for each in versions for provided in each.provides)
+        )
+
+    def __iter__(self) -> Iterator[Found]:
+        for versions in self._versions.values():
+            yield from versions
+
+    def __len__(self) -> int:
+        return sum(map(len, self._versions.values()))
+
+    def __contains__(self, plugin: object) -> bool:
+        return plugin in self._versions
+
+
+class _Manifests(Mapping[str, tuple[Manifest, ...]]):
+    def __init__(self, versions: Mapping[str, tuple[Found, ...]]) -> None:
+        self._versions = versions
+
+    def __getitem__(self, plugin: str) -> tuple[Manifest, ...]:
+        return tuple(each.manifest for each in self._versions[plugin])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._versions)
+
+    def __len__(self) -> int:
+        return len(self._versions)
+
+
+def discover(settings: Settings, *, refresh: bool = False, environ: Mapping[str, str] | None = None) -> Catalog:
+    """Look behind every door and return what is there; no plugin is imported, and no bad one is an error.
+
+    ``refresh`` reads every manifest anew, whatever the cache says. ``environ`` stands for ``os.environ``
+    (``HOTSWAP_HOME``, ``HOTSWAP_CACHE``).
+    """
+    environ = os.environ if environ is None else environ
+    cache = CatalogCache(cache_file(environ))
+    if not refresh:
+        cache.load()
+    seen = scan(settings, environ)
+    found: list[Found] = []
+    problems = list(seen.problems)
+    entries: dict[str, Entry] = {}
+    fresh = refresh
+    for sighting in seen.sightings:
+        entry = cache.get(sighting)
+        result = _read(sighting, entries) if entry is None else entry.result(sighting)
+        if entry is None:
+            fresh = True
+        else:
+            entries[sighting.folder] = entry
+        if isinstance(result, HotswapError):
+            problems.append(Problem(Path(sighting.folder, MANIFEST), result))
+        else:
+            found.append(Found(result, sighting.door, sighting.folder, sighting.package))
+    if fresh:
+        cache.save(entries)
+    return Catalog(found, problems)
+
+
+def wanted(settings: Settings, catalog: Catalog) -> dict[str, SpecifierSet]:
+    """Return the ids to open, with the versions asked for: what is enabled, and what ``[ports]`` names.
+
+    A name under ``[ports]`` that is a plugin's id, or the name of a provider that exactly one plugin has, makes that
+    plugin wanted unless it is disabled. A name that leads nowhere is left to whoever wires the ports.
+    """
+    from packaging.specifiers import SpecifierSet
+
+    ids = settings.wanted
+    for port, names in settings.ports.items():
+        for name in names:
+            plugins = (name,) if name in catalog else catalog.provider(port, name)
+            if len(plugins) == 1 and plugins[0] not in settings.disabled:
+                ids.setdefault(plugins[0], SpecifierSet())
+    return ids
+
+
+def trust_of(found: Found, settings: Settings) -> Trust:
+    """Return how far a plugin is trusted: as ``[trust]`` says, else as its door does."""
+    return settings.trust.get(found.id, default_trust(found.door, found.package))
+
+
+def _read(sighting: Sighting, entries: dict[str, Entry]) -> Manifest | HotswapError:
+    from hotswap.manifest.reader import read_manifest
+
+    path = Path(sighting.folder, MANIFEST)
+    try:
+        manifest = read_manifest(path)
+    except ManifestInvalid as error:
+        if error.__cause__ is None:  # a file that could not be read now may be readable next time
+            entries[sighting.folder] = Entry.of_problems(sighting, error.problems)
+        return error
+    except Exception as error:  # noqa: BLE001 - one manifest never stops the others: reported as its problem
+        return ManifestInvalid(str(path), [f"it cannot be read: {type(error).__name__}: {error}"])
+    entries[sighting.folder] = Entry.of(sighting, manifest)
+    return manifest
+
+
+def _door_rank(found: Found) -> int:
+    return DOORS.index(found.door) if found.door in DOORS else len(DOORS)

@@ -1,0 +1,227 @@
+"""The doors by which plugins are found. Nothing is imported, no manifest opened: folders are listed, files stat'ed.
+
+================  ====================================================================================================
+door              where
+================  ====================================================================================================
+``path``          ``--plugin PATH`` and ``[plugins] paths``: a plugin's folder, its ``plugin.toml``, or a folder of
+                  plugin folders
+``project``       ``plugins/`` and ``.hotswap/plugins/`` in the project's folder
+``user``          ``hotswap/plugins`` in the user's data folder, or ``plugins/`` in ``HOTSWAP_HOME``
+``system``        ``hotswap/plugins`` in the system's data folders
+``distribution``  entry points in the group ``hotswap.plugins``: each names a package that is a plugin, or holds plugin
+                  folders
+================  ====================================================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from hotswap.errors import HotswapError, ManifestInvalid, PluginLoadFailed, PluginNotFound
+from hotswap.trust import OWN_PACKAGE
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from hotswap.settings import Settings
+
+DOORS: tuple[str, ...] = ("path", "project", "user", "system", "distribution")
+"""In order: an id belongs to the first door that has it."""
+MANIFEST = "plugin.toml"
+ENTRY_POINTS = "hotswap.plugins"
+
+
+@frozen
+class Sighting:
+    """A ``plugin.toml`` that is there, unread."""
+
+    door: str
+    folder: str
+    """Absolute path of the folder around it."""
+    signature: tuple[int, int, int]
+    """Size in bytes, modification and change time in nanoseconds: while they stay, the content stays."""
+    package: str | None = None
+    """Import name of the folder, when it lies in an importable package."""
+
+
+@frozen
+class Problem:
+    """Something behind a door that is no usable plugin; the others went on without it."""
+
+    path: Path
+    error: HotswapError
+
+
+@frozen
+class Scan:
+    """What stands behind the doors, in their order."""
+
+    sightings: list[Sighting] = field(factory=list)
+    problems: list[Problem] = field(factory=list)
+
+
+def scan(settings: Settings, environ: Mapping[str, str] | None = None) -> Scan:
+    """Look behind every door (in safe mode only for hotswap's own package)."""
+    environ = os.environ if environ is None else environ
+    look = _Look()
+    if not settings.safe_mode:
+        for path in settings.paths:
+            look.at_path(os.path.abspath(path))
+        folder = os.path.abspath(settings.folder)
+        for plugins in (os.path.join(folder, "plugins"), os.path.join(folder, ".hotswap", "plugins")):
+            look.into("project", plugins)
+        look.into("user", _user_folder(environ))
+        for plugins in _system_folders():
+            look.into("system", plugins)
+    for entry in _entry_points(look.result.problems):
+        if not settings.safe_mode or entry.value == OWN_PACKAGE:
+            look.at_entry_point(entry)
+    return look.result
+
+
+class _Look:
+    """One look behind the doors: every manifest is taken once, however many paths and links lead to it."""
+
+    def __init__(self) -> None:
+        self.result = Scan()
+        self._seen: dict[tuple[int, int], str] = {}
+        self._packages: set[str] = set()
+
+    def at_path(self, path: str) -> None:
+        """Take an explicit path: here, unlike elsewhere, it is a problem when nothing is there."""
+        if os.path.isdir(path):
+            if not self.take("path", path) and not self.into("path", path):
+                self.result.problems.append(Problem(Path(path), PluginNotFound(path)))
+        elif not os.path.lexists(path):
+            self.result.problems.append(Problem(Path(path), PluginNotFound(path)))
+        elif os.path.basename(path) != MANIFEST or not self.take("path", os.path.dirname(path)):
+            self._refuse(path, "it is neither a folder nor a plugin.toml")
+
+    def into(self, door: str, folder: str, package: str | None = None) -> bool:
+        """Take every plugin folder in ``folder``, which need not be there; False when it held none.
+
+        One level deep, so that no link can loop.
+        """
+        try:
+            with os.scandir(folder) as entries:
+                names = sorted(each.name for each in entries if not each.name.startswith((".", "__")))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            self._refuse(folder, f"the folder cannot be read: {error.strerror}")
+            return True
+        held = [
+            self.take(
+                door, os.path.join(folder, name), f"{package}.{name}" if package and name.isidentifier() else None
+            )
+            for name in names
+        ]
+        return any(held)
+
+    def take(self, door: str, folder: str, package: str | None = None) -> bool:
+        """Take the plugin in ``folder``; False when it holds none."""
+        path = os.path.join(folder, MANIFEST)
+        try:
+            found = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            self._refuse(path, f"it cannot be read: {error.strerror}")
+            return True
+        if not stat.S_ISREG(found.st_mode):  # opening a named pipe would wait for ever
+            self._refuse(path, "it is not an ordinary file")
+        elif not self._is_known((found.st_dev, found.st_ino), path):
+            signature = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            self.result.sightings.append(Sighting(door, folder, signature, package))
+        return True
+
+    def at_entry_point(self, entry: EntryPoint) -> None:
+        """Take the plugins in the package that an entry point names."""
+        name = entry.value.strip()
+        if name in self._packages:
+            return
+        self._packages.add(name)
+        try:
+            folders = package_folders(name)
+        except ImportError as error:
+            where = Path(str(entry.dist.locate_file(""))) if entry.dist is not None else Path()
+            reason = f"its entry point in the group {ENTRY_POINTS!r} is wrong: {error}"
+            self.result.problems.append(Problem(where, PluginLoadFailed(entry.name, reason)))
+            return
+        for folder in folders:
+            self.take("distribution", folder, name)
+            self.into("distribution", folder, name)
+
+    def _refuse(self, path: str, reason: str) -> None:
+        self.result.problems.append(Problem(Path(path), ManifestInvalid(path, [reason])))
+
+    def _is_known(self, identity: tuple[int, int], path: str) -> bool:
+        first = self._seen.setdefault(identity, path)
+        # Installers hard-link equal files: only the same real path is the same plugin.
+        return first is not path and os.path.realpath(first) == os.path.realpath(path)
+
+
+def package_folders(name: str) -> list[str]:
+    """Return the folders of a package without importing it or anything around it; ImportError when there is none.
+
+    ``importlib.util.find_spec("a.b")`` imports ``a``; so only ``a`` is asked for, and the rest is walked.
+    """
+    from importlib.util import find_spec
+
+    top, *inner = name.split(".")
+    if not all(each.isidentifier() for each in (top, *inner)):
+        raise ImportError(f"{name!r} is not the name of a package")
+    try:
+        spec = find_spec(top)
+    except Exception as error:  # finders are anybody's code; what they raise becomes the reason
+        raise ImportError(f"{name!r} cannot be located: {error}") from error
+    if spec is None:
+        raise ImportError(f"there is no package {top!r}")
+    if spec.submodule_search_locations is None:
+        raise ImportError(f"{top!r} is a module, not a package")
+    folders = [os.path.abspath(os.path.join(each, *inner)) for each in spec.submodule_search_locations]
+    if existing := [each for each in folders if os.path.isdir(each)]:
+        return existing
+    raise ImportError(f"{name!r} is no folder on disk")
+
+
+def _entry_points(problems: list[Problem]) -> Iterable[EntryPoint]:
+    from importlib import metadata
+
+    try:
+        return metadata.entry_points(group=ENTRY_POINTS)
+    except Exception:  # noqa: BLE001 - one broken distribution must not hide the others: they are asked one by one
+        return list(_entry_points_one_by_one(problems))
+
+
+def _entry_points_one_by_one(problems: list[Problem]) -> Iterator[EntryPoint]:
+    from importlib import metadata
+
+    for each in metadata.distributions():
+        try:
+            yield from each.entry_points.select(group=ENTRY_POINTS)
+        except Exception as error:  # noqa: BLE001 - reported, and the next distribution is asked
+            where = Path(str(each.locate_file("")))
+            reason = f"the entry points of a distribution there cannot be read: {error}"
+            problems.append(Problem(where, PluginLoadFailed(where.name, reason)))
+
+
+def _user_folder(environ: Mapping[str, str]) -> str:
+    if home := environ.get("HOTSWAP_HOME"):
+        return os.path.abspath(os.path.join(os.path.expanduser(home), "plugins"))
+    from platformdirs import user_data_dir
+
+    return os.path.join(user_data_dir("hotswap", appauthor=False), "plugins")
+
+
+def _system_folders() -> list[str]:
+    from platformdirs import site_data_dir
+
+    folders = site_data_dir("hotswap", appauthor=False, multipath=True).split(os.pathsep)
+    return [os.path.join(each, "plugins") for each in folders]
