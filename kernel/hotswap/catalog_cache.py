@@ -86,12 +86,23 @@ class Entry:
         """Make the entry of a file that is no manifest, so that it is not parsed again until it changes."""
         return cls(sighting.signature, "", "", (), json.dumps(list(problems)).encode())
 
+    @classmethod
+    def of_row(cls, row: Any, body: bytes) -> Entry:
+        """Make the entry that a line of the index describes. ValueError or TypeError when it is none."""
+        size, modified, changed, plugin, version, provides, start, end = row
+        if not (isinstance(plugin, str) and isinstance(version, str)):
+            raise TypeError("its id and version must be text")
+        data = body[start:end]
+        if not plugin and not all(isinstance(each, str) for each in json.loads(data)):
+            raise TypeError("its problems must be texts")
+        return cls((size, modified, changed), plugin, version, tuple(map(tuple, provides)), data)
+
     def result(self, sighting: Sighting) -> Stored | ManifestInvalid:
         """Return what reading the file would have: a manifest, or the error to report."""
         path = os.path.join(sighting.folder, MANIFEST)
         if self.id:
             return Stored(self.id, self.version, self.provides, self.data, path)
-        return ManifestInvalid(path, [str(each) for each in json.loads(self.data)])
+        return ManifestInvalid(path, json.loads(self.data))
 
 
 class CatalogCache:
@@ -123,16 +134,17 @@ class CatalogCache:
 
     def get(self, sighting: Sighting) -> Entry | None:
         """Return what is known of a ``plugin.toml`` that has not changed since."""
-        row = self._index.get(sighting.folder)
+        entry = self._entry(sighting.folder)
+        return entry if entry is not None and entry.signature == sighting.signature else None
+
+    def _entry(self, folder: str) -> Entry | None:
+        row = self._index.get(folder)
         if row is None:
             return None
         try:
-            size, modified, changed, plugin, version, provides, start, end = row
-            if (size, modified, changed) != sighting.signature:
-                return None
-            return Entry(sighting.signature, plugin, version, tuple(map(tuple, provides)), self._body[start:end])
+            return Entry.of_row(row, self._body)
         except (ValueError, TypeError) as error:
-            _log("an entry has another shape", sighting.folder, error)
+            _log("an entry has another shape", folder, error)
             return None
 
     def save(self, entries: Mapping[str, Entry]) -> None:
@@ -159,12 +171,7 @@ class CatalogCache:
 
     def _unseen(self, entries: Mapping[str, Entry]) -> list[tuple[str, Entry]]:
         others = [folder for folder in self._index if folder not in entries][:KEPT_UNSEEN]
-        found: list[tuple[str, Entry]] = []
-        for folder in others:
-            row = self._index[folder]
-            if isinstance(row, list) and (entry := self.get(Sighting("", folder, tuple(row[:3])))) is not None:
-                found.append((folder, entry))
-        return found
+        return [(folder, entry) for folder in others if (entry := self._entry(folder)) is not None]
 
 
 def cache_file(environ: Mapping[str, str]) -> Path | None:
