@@ -31,7 +31,7 @@ class Search:
     def __init__(self, formula: Formula, only: Sequence[int] | None = None, *, circles: bool = True) -> None:
         self._formula = formula
         self._circles = circles
-        self._clauses: list[Clause | list[int]] = []
+        self._clauses: list[list[int]] = []
         self._numbers: list[int] = []
         """Position of a clause here -> its number in the formula; -1 for a learned one."""
         self._causes: dict[int, list[int]] = {}
@@ -49,9 +49,13 @@ class Search:
         self._bump = 1.0
         self._trail: list[int] = []
         self._limits: list[int] = []
+        self._marks: list[tuple[int, int]] = []
+        """How far ``_scan`` and ``_scan_wanted`` were at each decision: what lies before them may be undone with it."""
         self._head = 0
         self._scan = 0
         self._scan_wanted = 0
+        self._loops: list[int] = []
+        """Clauses about circles: with all of the circle chosen they ask for a provider from outside it."""
         self._options: dict[int, list[int]] = {}
         """Clause of the formula -> its positive literals, for those taken in."""
         self.conflicts = 0
@@ -69,11 +73,15 @@ class Search:
                 literal = self._decide()
                 if literal:
                     self._limits.append(len(self._trail))
+                    self._marks.append((self._scan, self._scan_wanted))
                     self._assign(literal, None, -1)
                     continue
-                conflict = self._circle()
-                if conflict is None:
+                number = self._formula.circle(self.solution()) if self._circles else None
+                if number is None:
                     return Verdict.SOLVED
+                conflict = self._circle(number)
+                if conflict is None:
+                    continue
             self.conflicts += 1
             if not self._resolve(*conflict):
                 break
@@ -101,13 +109,9 @@ class Search:
 
     def _load(self, number: int) -> bool:
         """Take a clause of the formula in, before anything was decided; False when it is refuted already."""
-        position = len(self._clauses)
-        clause = self._formula.clauses[number]
-        self._options[number] = [each for each in clause if each > 0]
-        self._clauses.append(list(clause))
-        self._numbers.append(number)
+        clause = list(self._formula.clauses[number])
+        position = self._take_in(number, clause)
         if len(clause) >= 2:
-            self._attach(position)
             return True
         if clause and self._value[clause[0]] >= 0:
             if not self._value[clause[0]]:
@@ -116,6 +120,17 @@ class Search:
         if not self._final:
             self._final = [position, *self._level_zero(clause)]
         return False
+
+    def _take_in(self, number: int, clause: list[int]) -> int:
+        position = len(self._clauses)
+        self._options[number] = [each for each in clause if each > 0]
+        if self._formula.origins[number].kind == "loop":
+            self._loops.append(number)
+        self._clauses.append(clause)
+        self._numbers.append(number)
+        if len(clause) >= 2:
+            self._attach(position)
+        return position
 
     def _attach(self, position: int) -> None:
         clause = self._clauses[position]
@@ -156,7 +171,7 @@ class Search:
         for index, position in enumerate(watching):
             clause = clauses[position]
             if clause[0] == false:
-                clause[0], clause[1] = clause[1], false  # type: ignore[index]
+                clause[0], clause[1] = clause[1], false
             first = clause[0]
             if value[first] > 0:
                 kept.append(position)
@@ -164,7 +179,7 @@ class Search:
             for k in range(2, len(clause)):
                 other = clause[k]
                 if value[other] >= 0:
-                    clause[1], clause[k] = other, false  # type: ignore[index]
+                    clause[1], clause[k] = other, false
                     watch[other].append(position)
                     break
             else:
@@ -197,6 +212,9 @@ class Search:
     def _asked(self) -> Iterator[int]:
         """Return clauses that ask for a choice, first come first; all before the two marks are satisfied."""
         wanted, trail, needs = self._formula.wanted, self._trail, self._formula.needs
+        for number in self._loops:
+            if not any(each < 0 and self._value[each] >= 0 for each in self._formula.clauses[number]):
+                yield number
         settled = True
         for index in range(self._scan_wanted, len(wanted)):
             if settled and self._choice(wanted[index])[0]:
@@ -233,22 +251,20 @@ class Search:
                     literal = each
         return literal, free
 
-    def _circle(self) -> tuple[Clause, int] | None:
-        """If what was found cannot be started, learn why, and return that clause as the conflict."""
-        number = self._formula.circle(self.solution()) if self._circles else None
-        if number is None:
+    def _circle(self, number: int) -> tuple[list[int], int] | None:
+        """Take in the clause that says why what was found cannot be started; return it if it is refuted now."""
+        clause = sorted(self._formula.clauses[number], key=self._depth, reverse=True)
+        position = self._take_in(number, clause)
+        if not self._value[clause[0]]:
+            if len(clause) < 2 or self._value[clause[1]]:
+                self._assign(clause[0], clause, position)
             return None
-        clause = self._formula.clauses[number]
-        position = len(self._clauses)
-        ordered = sorted(clause, key=lambda each: -self._level[abs(each)])
-        self._clauses.append(ordered)
-        self._numbers.append(number)
-        if len(ordered) >= 2:
-            self._attach(position)
-        deepest = self._level[abs(ordered[0])]
-        if deepest < len(self._limits):
-            self._back_to(deepest)
+        self._back_to(self._level[abs(clause[0])])
         return clause, position
+
+    def _depth(self, literal: int) -> int:
+        """Return at which level a literal became false; more than any level when it is open."""
+        return self._level[abs(literal)] if self._value[literal] else len(self._trail) + 1
 
     def _resolve(self, clause: Clause | list[int], position: int) -> bool:
         """Learn from a refuted clause and go back to where the lesson applies; False when nothing was decided."""
@@ -341,5 +357,5 @@ class Search:
         del self._trail[limit:]
         del self._limits[level:]
         self._head = limit
-        self._scan = min(self._scan, limit)
-        self._scan_wanted = 0
+        self._scan, self._scan_wanted = self._marks[level]
+        del self._marks[level:]
