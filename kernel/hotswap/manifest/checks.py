@@ -16,14 +16,14 @@ _PLUGIN = "$.plugin"
 
 @frozen
 class Check:
-    """One rule across keys of ``[plugin]``; it is skipped when one of the keys it ``needs`` is wrong already."""
+    """One rule across keys of ``[plugin]``, skipped when a path below it that the rule ``needs`` is wrong already."""
 
     needs: frozenset[str]
     problems: Callable[[Mapping[str, Any]], Iterator[Problem]]
 
 
 def across(plugin: Mapping[str, Any], wrong: Set[str]) -> Iterator[Problem]:
-    """Yield what is wrong between the keys of ``[plugin]``, leaving aside the keys that are ``wrong`` in themselves."""
+    """Yield what is wrong between the keys of ``[plugin]``, leaving aside the paths that are ``wrong`` already."""
     for check in _CHECKS:
         if not check.needs & wrong:
             yield from check.problems(plugin)
@@ -50,12 +50,10 @@ def _names(plugin: Mapping[str, Any]) -> Iterator[Problem]:
     for port, given in plugin.get("provides", {}).items():
         seen: set[str] = set()
         for each in given if isinstance(given, list) else [given]:
-            name = each.get("name", plugin["id"]) if isinstance(each, dict) else plugin["id"]
+            name = str(each.get("name", plugin["id"]) if isinstance(each, dict) else plugin["id"])
             if name in seen:
-                yield Problem(
-                    f"two providers are called {shown(name)}: give each a name of its own",
-                    below(below(_PLUGIN, "provides"), port),
-                )
+                sentence = f"two providers are called {shown(name)}: give each a name of its own"
+                yield Problem(sentence, below(f"{_PLUGIN}.provides", port))
             seen.add(name)
 
 
@@ -75,24 +73,21 @@ def _settings(plugin: Mapping[str, Any]) -> Iterator[Problem]:
     from hotswap.manifest.settings_schema import problems_of_schema, properties_at
 
     config = plugin.get("config", {})
-    at = below(_PLUGIN, "config")
-    if "schema" in config:
-        found = list(problems_of_schema(config["schema"], below(at, "schema")))
-        yield from found
-        if found:
-            return
-    schema = config.get("schema", {})
-    for setting in config.get("env_vars", {}):
+    schema, variables = config.get("schema", {}), config.get("env_vars", {})
+    found = list(problems_of_schema(schema, f"{_PLUGIN}.config.schema")) if schema else []
+    yield from found
+    for setting in variables if isinstance(variables, dict) and not found else ():
         if properties_at(schema, setting) is None:
-            hint = nearest(setting, schema.get("properties", {})) or "The schema has to have it under properties."
-            yield Problem(f"there is no setting {shown(setting)}. {hint}", below(below(at, "env_vars"), setting))
+            hint = nearest(setting[:60], schema.get("properties", {})) or "The schema has to have it under properties."
+            yield Problem(f"there is no setting {shown(setting)}. {hint}", below(f"{_PLUGIN}.config.env_vars", setting))
 
 
+_HOSTS = tuple(f"{name}{key}" for name in ("hotswap", "reasonkit") for key in ("", ".min_version", ".max_version"))
 _CHECKS = (
-    Check(frozenset({"hotswap", "reasonkit"}), _one_host),
-    Check(frozenset({"provides", "python"}), _code),
+    Check(frozenset(_HOSTS), _one_host),
+    Check(frozenset({"provides"}), _code),
     Check(frozenset({"id", "provides"}), _names),
     Check(frozenset({"id", "dependencies", "conflicts"}), _itself),
-    Check(frozenset({"metadata", "homepage", "repository", "documentation"}), _addresses),
-    Check(frozenset({"config"}), _settings),
+    Check(frozenset({"metadata"}), _addresses),
+    Check(frozenset({"config", "config.schema"}), _settings),
 )

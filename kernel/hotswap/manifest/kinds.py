@@ -55,6 +55,11 @@ class Text:
     pattern: str = LINE
     why_not: Callable[[str], str] = lambda _: ""
     takes: type = str
+    _matches: Callable[[str], object] = field(init=False, eq=False, repr=False)
+
+    @_matches.default
+    def _compiled(self) -> Callable[[str], object]:
+        return re.compile(self.pattern).fullmatch
 
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "pattern": self.pattern}
@@ -64,7 +69,7 @@ class Text:
             yield _mistyped(self, value, path)
         elif reason := self.why_not(value):
             yield Problem(f"{shown(value)} is not {self.words}: {reason}", path)
-        elif not re.fullmatch(self.pattern, value):
+        elif not self._matches(value):
             yield Problem(f"{shown(value)} is not {self.words}", path)
 
 
@@ -236,6 +241,11 @@ class Table:
     extra: Mapping[str, Any] = field(factory=dict)
     """More JSON Schema, for what one key has to do with another."""
     takes: type = dict
+    _known: Mapping[str, Kind] = field(init=False, eq=False, repr=False)
+
+    @_known.default
+    def _kinds(self) -> Mapping[str, Kind]:
+        return {key.name: key.kind for key in self.keys}
 
     def schema(self) -> dict[str, Any]:
         required = [key.name for key in self.keys if key.required]
@@ -251,18 +261,17 @@ class Table:
         if not isinstance(value, dict):
             yield _mistyped(self, value, path)
             return
-        known = {key.name: key for key in self.keys}
         for key in self.keys:
             if key.required and key.name not in value:
                 yield Problem(f"{shown(key.name)} is missing: {key.kind.words}", below(path, key.name))
         for name, item in value.items():
-            if name in known:
-                yield from known[name].kind.problems(item, below(path, name))
+            if name in self._known:
+                yield from self._known[name].problems(item, f"{path}.{name}")
             else:
-                hint = nearest(name[:60], known) or f"Known keys: {', '.join(known)}."
+                hint = nearest(name[:60], self._known) or f"Known keys: {', '.join(self._known)}."
                 yield Problem(f"unknown key {shown(name)}. {hint}", below(path, name))
 
 
 def _described(key: Key) -> dict[str, Any]:
     default = list(key.default) if isinstance(key.default, tuple) else key.default
-    return {"description": key.meaning, **key.kind.schema(), **({} if default is None else {"default": default})}
+    return {"description": key.meaning, **key.kind.schema(), **({} if default in (None, "") else {"default": default})}

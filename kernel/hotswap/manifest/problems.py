@@ -9,6 +9,7 @@ from datetime import date, datetime, time
 
 from attrs import frozen
 
+_BARE = re.compile(r"[A-Za-z0-9_-]+").fullmatch
 _SHOWN = 60  # characters of a value or a key that a sentence repeats
 
 
@@ -27,7 +28,7 @@ def below(path: str, key: str | int) -> str:
     """Return the path of the value under ``key`` (a table's key, or a position in a list)."""
     if isinstance(key, int):
         return f"{path}[{key}]"
-    if re.fullmatch(r"[A-Za-z0-9_-]+", key):
+    if _BARE(key):
         return f"{path}.{key[:_SHOWN]}"
     return f"{path}[{json.dumps(key[:_SHOWN])}]"
 

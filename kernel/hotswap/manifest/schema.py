@@ -21,7 +21,7 @@ REFERENCE_FILE = Path("docs/reference/manifest.md")
 def manifest_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of ``plugin.toml``.
 
-    It says all that JSON Schema can. The reader knows more: licences, requirements, what one key has to do with another.
+    It says all that JSON Schema can. The reader knows more: licences, requirements, how keys fit together.
     """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

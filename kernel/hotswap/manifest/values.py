@@ -51,7 +51,7 @@ def why_no_entry_point(text: str) -> str:
 
 def why_no_file(text: str) -> str:
     """Return why ``text`` does not stay inside the folder of ``plugin.toml``, or an empty string when it does."""
-    if text.startswith(("/", "~")) or "\\" in text or re.match(r"[A-Za-z]:", text):
+    if text.startswith(("/", "~")) or "\\" in text or ":" in text:
         return "it is relative to plugin.toml and written with /"
     if ".." in text.split("/"):
         return "it may not leave the folder of plugin.toml"
@@ -67,7 +67,7 @@ def _is_dotted_name(text: str) -> bool:
     return all(re.fullmatch(_NAME, part) and not keyword.iskeyword(part) for part in text.split("."))
 
 
-INSIDE = r"^(?![/~]|[A-Za-z]:)(?!(.*/)?\.\.(/|$))[^\\\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$"
+INSIDE = r"^(?![/~])(?!(.*/)?\.\.(/|$))[^\\:\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+$"
 """A path that is relative and does not climb."""
 
 TEXT = Text("a text of one line that is not empty", LINE)
