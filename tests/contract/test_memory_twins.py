@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from hotswap_ports.testing import AIContract, MemoryAI
+from hotswap_ports.testing import (
+    AIContract,
+    FormatterContract,
+    MemoryAI,
+    MemoryFormatter,
+    MemoryWorkflow,
+    WorkflowContract,
+)
 
 
 class TestMemoryAI(AIContract):
@@ -21,3 +30,23 @@ class TestGenerativeMemoryAI(AIContract):
     @pytest.fixture
     def ai(self) -> MemoryAI:
         return MemoryAI(answers=("In the shallow river.", "South."))
+
+
+class TestMemoryFormatter(FormatterContract):
+    """As plain text."""
+
+    @pytest.fixture
+    def formatter(self) -> MemoryFormatter:
+        return MemoryFormatter()
+
+
+class TestMemoryWorkflow(WorkflowContract):
+    """Which reports its inputs."""
+
+    @pytest.fixture
+    def workflow(self) -> MemoryWorkflow:
+        return MemoryWorkflow()
+
+    @pytest.fixture
+    def inputs(self) -> dict[str, Any]:
+        return {"words": ("heron",), "times": 2, "loud": True}

@@ -11,33 +11,45 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hotswap_ports.testing.ai import MemoryAI
     from hotswap_ports.testing.contracts.ai import AIContract
+    from hotswap_ports.testing.contracts.formatter import FormatterContract
     from hotswap_ports.testing.contracts.scraper import ScraperContract
     from hotswap_ports.testing.contracts.search import SearchContract
     from hotswap_ports.testing.contracts.storage import StorageContract
+    from hotswap_ports.testing.contracts.workflow import WorkflowContract
+    from hotswap_ports.testing.formatter import MemoryFormatter
     from hotswap_ports.testing.scraper import MemoryScraper
     from hotswap_ports.testing.search import MemorySearch
     from hotswap_ports.testing.storage import MemoryStorage
+    from hotswap_ports.testing.workflow import MemoryWorkflow
 
 _HOMES = {
     "AIContract": "contracts.ai",
+    "FormatterContract": "contracts.formatter",
     "MemoryAI": "ai",
+    "MemoryFormatter": "formatter",
     "MemoryScraper": "scraper",
     "MemorySearch": "search",
     "MemoryStorage": "storage",
-    "SearchContract": "contracts.search",
+    "MemoryWorkflow": "workflow",
     "ScraperContract": "contracts.scraper",
+    "SearchContract": "contracts.search",
     "StorageContract": "contracts.storage",
+    "WorkflowContract": "contracts.workflow",
 }
 
 __all__ = [
     "AIContract",
+    "FormatterContract",
     "MemoryAI",
+    "MemoryFormatter",
     "MemoryScraper",
     "MemorySearch",
     "MemoryStorage",
-    "SearchContract",
+    "MemoryWorkflow",
     "ScraperContract",
+    "SearchContract",
     "StorageContract",
+    "WorkflowContract",
 ]
 
 
