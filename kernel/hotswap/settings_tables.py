@@ -23,7 +23,8 @@ TABLES: tuple[str, ...] = ("plugins", "ports", "config", "trust", "grants")
 ID = re.compile(r"[a-z][a-z0-9-]*")
 PORT = re.compile(r"[a-z][a-z0-9_]*")
 _REQUIREMENT = re.compile(r"([a-z][a-z0-9-]*)\s*(.*)", re.DOTALL)
-_WHOLE_LIMITS = frozenset(each.name for each in attrs.fields(Limits) if "int" in str(each.type))
+WHOLE_LIMITS = frozenset(each.name for each in attrs.fields(Limits) if "int" in str(each.type))
+"""Limits that count something, so that a fraction makes no sense."""
 
 
 def split_requirement(entry: str) -> tuple[str, str]:
@@ -169,8 +170,8 @@ class TableCheck:
         for key, value in table.items():
             path = ("grants", plugin, key)
             if key in LIMITS:
-                if not _is_number(value) or value <= 0 or (key in _WHOLE_LIMITS and not isinstance(value, int)):
-                    self._refuse(f"must be a {'whole ' if key in _WHOLE_LIMITS else ''}number above 0", *path)
+                if not _is_number(value) or value <= 0 or (key in WHOLE_LIMITS and not isinstance(value, int)):
+                    self._refuse(f"must be a {'whole ' if key in WHOLE_LIMITS else ''}number above 0", *path)
                 else:
                     yield key, value
             elif key not in CAPABILITIES:

@@ -76,13 +76,14 @@ _MEANING = {
 }
 
 _CONFINED = frozenset({"config_access", "llm_access"})
-_LEVEL_GIVES: Mapping[Trust, frozenset[str]] = {
+LEVEL_GIVES: Mapping[Trust, frozenset[str]] = {
     Trust.UNTRUSTED: _CONFINED,
     # Storage is the plugin's own prefix, so it reveals nothing; files are read through the host's broker.
     Trust.COMMUNITY: _CONFINED | {"storage_access", "file_system_read"},
     Trust.VERIFIED: frozenset(CAPABILITIES),
     Trust.OFFICIAL: frozenset(CAPABILITIES),
 }
+"""What a plugin may get of what it asks for, by its trust level alone."""
 
 
 def default_trust(door: str, package: str | None = None) -> Trust:
@@ -140,7 +141,7 @@ def grants_for(manifest: Manifest, trust: Trust, explicit: Mapping[str, Grant] |
     """Weigh a manifest's requests against its trust level and the user's explicit grants (the table above)."""
     said = explicit or {}
     granted = {
-        name: _granted(getattr(manifest.capabilities, name), name in _LEVEL_GIVES[trust], said.get(name))
+        name: _granted(getattr(manifest.capabilities, name), name in LEVEL_GIVES[trust], said.get(name))
         for name in CAPABILITIES
     }
     limits: dict[str, Any] = {name: said[name] for name in LIMITS if name in said}
