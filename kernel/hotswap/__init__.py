@@ -1,1 +1,146 @@
+"""The public API of hotswap. Names are loaded when they are first used, so that importing it costs next to nothing."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hotswap.version import __version__
+
+if TYPE_CHECKING:
+    from hotswap.catalog import Catalog, Found, discover
+    from hotswap.errors import (
+        CapabilityDenied,
+        ConfigInvalid,
+        DependencyConflict,
+        DependencyCycle,
+        DependencyMissing,
+        DrainTimeout,
+        HookAborted,
+        HookInvalid,
+        HotswapError,
+        InjectionFailed,
+        IsolationRequired,
+        KernelNotRunning,
+        LockInvalid,
+        ManifestInvalid,
+        PlanOutdated,
+        PluginConflict,
+        PluginInitFailed,
+        PluginInUse,
+        PluginLoadFailed,
+        PluginNotFound,
+        PortAmbiguous,
+        PortUnfilled,
+        PortUnknown,
+        ProviderNotFound,
+        ResourceExhausted,
+        SettingsConflict,
+        SettingsInvalid,
+        TeardownFailed,
+    )
+    from hotswap.kernel import Kernel, PortStatus, run
+    from hotswap.manifest.model import Manifest
+    from hotswap.plan import Plan, Step
+    from hotswap.settings import Settings
+    from hotswap.states import PluginStatus, State, Why
+    from hotswap.trust import Trust
+
+_MODULES = {
+    "hotswap.catalog": ("Catalog", "Found", "discover"),
+    "hotswap.kernel": ("Kernel", "PortStatus", "run"),
+    "hotswap.manifest.model": ("Manifest",),
+    "hotswap.plan": ("Plan", "Step"),
+    "hotswap.settings": ("Settings",),
+    "hotswap.states": ("PluginStatus", "State", "Why"),
+    "hotswap.trust": ("Trust",),
+    "hotswap.errors": (
+        "CapabilityDenied",
+        "ConfigInvalid",
+        "DependencyConflict",
+        "DependencyCycle",
+        "DependencyMissing",
+        "DrainTimeout",
+        "HookAborted",
+        "HookInvalid",
+        "HotswapError",
+        "InjectionFailed",
+        "IsolationRequired",
+        "KernelNotRunning",
+        "LockInvalid",
+        "ManifestInvalid",
+        "PlanOutdated",
+        "PluginConflict",
+        "PluginInUse",
+        "PluginInitFailed",
+        "PluginLoadFailed",
+        "PluginNotFound",
+        "PortAmbiguous",
+        "PortUnfilled",
+        "PortUnknown",
+        "ProviderNotFound",
+        "ResourceExhausted",
+        "SettingsConflict",
+        "SettingsInvalid",
+        "TeardownFailed",
+    ),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "CapabilityDenied",
+    "Catalog",
+    "ConfigInvalid",
+    "DependencyConflict",
+    "DependencyCycle",
+    "DependencyMissing",
+    "DrainTimeout",
+    "Found",
+    "HookAborted",
+    "HookInvalid",
+    "HotswapError",
+    "InjectionFailed",
+    "IsolationRequired",
+    "Kernel",
+    "KernelNotRunning",
+    "LockInvalid",
+    "Manifest",
+    "ManifestInvalid",
+    "Plan",
+    "PlanOutdated",
+    "PluginConflict",
+    "PluginInUse",
+    "PluginInitFailed",
+    "PluginLoadFailed",
+    "PluginNotFound",
+    "PluginStatus",
+    "PortAmbiguous",
+    "PortStatus",
+    "PortUnfilled",
+    "PortUnknown",
+    "ProviderNotFound",
+    "ResourceExhausted",
+    "Settings",
+    "SettingsConflict",
+    "SettingsInvalid",
+    "State",
+    "Step",
+    "TeardownFailed",
+    "Trust",
+    "Why",
+    "__version__",
+    "discover",
+    "run",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        from importlib import import_module
+
+        found = globals()[name] = getattr(import_module(_HOME[name]), name)
+        return found
+    raise AttributeError(f"module 'hotswap' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

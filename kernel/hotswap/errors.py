@@ -25,11 +25,10 @@ class HotswapError(Exception):
 
     def __init__(self, message: str = "", hint: str = "") -> None:
         super().__init__(message)
-        self.message = message
         self.hint = hint
 
     def __str__(self) -> str:
-        return self.message
+        return str(self.args[0])
 
 
 class PluginNotFound(HotswapError):
@@ -326,19 +325,6 @@ class IsolationRequired(HotswapError):
         )
 
 
-class ApplyFailed(HotswapError):
-    """A plan could not be carried out; everything was put back as it was."""
-
-    code = "PLUG-022"
-
-    def __init__(self, step: str, undone: Sequence[str], reason: str, hint: str = "") -> None:
-        self.step = step
-        self.undone = tuple(undone)
-        self.reason = reason
-        after = f" Undone: {', '.join(self.undone)}." if self.undone else " Nothing had been changed."
-        super().__init__(f"The step `{step}` failed: {reason}{after}", hint)
-
-
 class LockInvalid(HotswapError):
     """``hotswap.lock`` cannot be read, or no longer fits what is installed."""
 
@@ -394,6 +380,38 @@ class SettingsConflict(HotswapError):
         self.path = path
         self.reason = reason
         super().__init__(f"{path} was not changed: {reason}.", hint)
+
+
+class PlanOutdated(HotswapError):
+    """A plan was applied after something else had changed what it starts from."""
+
+    code = "PLUG-022"
+
+    def __init__(self, made_for: int, now: int) -> None:
+        self.made_for = made_for
+        self.now = now
+        super().__init__(f"The plan was made for revision {made_for}; the kernel is at {now}.", "Make the plan again.")
+
+
+class TeardownFailed(ExceptionGroup[Exception], HotswapError):
+    """Something was closed, and parts of it failed to close; it is closed all the same. Iterate ``exceptions``."""
+
+    code = "PLUG-028"
+
+    def __new__(cls, errors: Sequence[Exception]) -> TeardownFailed:
+        lines = "".join(f"\n  - {type(each).__name__}: {each}" for each in errors)
+        return super().__new__(cls, f"Everything was closed, with {len(errors)} error(s) on the way:{lines}", errors)
+
+    def __init__(self, errors: Sequence[Exception]) -> None:
+        HotswapError.__init__(
+            self, self.message, "These are defects of the plugins named: their stop or cleanup raised."
+        )
+
+    def __str__(self) -> str:
+        return self.message
+
+    def derive(self, excs: Sequence[Exception], /) -> TeardownFailed:  # type: ignore[override] # a group of the same kind
+        return TeardownFailed(excs)
 
 
 def error_classes() -> Mapping[str, type[HotswapError]]:

@@ -40,8 +40,8 @@ class Loaded:
     """The module name under which everything of this load lives."""
 
 
-def load(found: Found, ports: PortDirectory) -> Loaded:
-    """Import a plugin's code.
+def load(found: Found, ports: PortDirectory, *, fresh: bool = False) -> Loaded:
+    """Import a plugin's code; ``fresh`` imports it anew even where a package of that name is in use.
 
     Raises:
         PluginLoadFailed: it cannot be imported, or lacks what its manifest names.
@@ -54,12 +54,14 @@ def load(found: Found, ports: PortDirectory) -> Loaded:
             raise PluginLoadFailed(manifest.id, "its manifest has no [plugin.python], so there is no code to load")
         return Loaded(found, None, {}, Plugin, "")
     root, name = _module_name(found, manifest.python.entry_point)
+    before = _take_out(root) if fresh else {}
     try:
         module = _import(manifest, found.path, name)
         adapters = {each: _adapter(manifest, module, each, port) for each, port in wanted.items()}
         plugin_class = _plugin_class(manifest, module)
     except BaseException:
         drop(root)
+        sys.modules.update(before)
         raise
     return Loaded(found, module, adapters, plugin_class, root)
 
@@ -67,8 +69,12 @@ def load(found: Found, ports: PortDirectory) -> Loaded:
 def drop(root: str) -> None:
     """Forget the modules of one load; code in importable packages stays, since others may have imported it too."""
     if root.startswith(f"{NAMESPACE}."):
-        for name in [each for each in sys.modules if each == root or each.startswith(f"{root}.")]:
-            del sys.modules[name]
+        _take_out(root)
+
+
+def _take_out(root: str) -> dict[str, ModuleType]:
+    names = [each for each in sys.modules if each == root or each.startswith(f"{root}.")]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 def _module_name(found: Found, entry_point: str) -> tuple[str, str]:

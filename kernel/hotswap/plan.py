@@ -42,6 +42,8 @@ class Plan:
     steps: tuple[Step, ...]
     solution: Solution
     settings: Settings
+    selected: Mapping[str, tuple[str, ...]]
+    """Port -> names of the providers that the settings choose, best first."""
     revision: int
     """The kernel's revision that the plan was made for; a plan for another one is out of date."""
 
@@ -82,7 +84,8 @@ def make_plan(
     """
     steps = [each for chosen in solution.plugins if (each := _open_step(running, chosen, manifests, renew)) is not None]
     opened = {each.subject for each in steps}
-    selects = list(_select_steps(running, solution, manifests, settings))
+    selected = settings.selected
+    selects = list(_select_steps(running, solution, manifests, selected))
     touched = {each.subject for each in selects} | {
         each.port for plugin in opened & running.manifests.keys() for each in manifests[plugin].provides
     }
@@ -100,7 +103,7 @@ def make_plan(
         for each, manifest in reversed(list(running.manifests.items()))
         if each not in kept
     ]
-    return Plan(tuple(steps), solution, settings, running.revision)
+    return Plan(tuple(steps), solution, settings, selected, running.revision)
 
 
 def _open_step(
@@ -118,7 +121,7 @@ def _open_step(
 
 
 def _select_steps(
-    running: Running, solution: Solution, manifests: Mapping[str, Manifest], settings: Settings
+    running: Running, solution: Solution, manifests: Mapping[str, Manifest], selected: Mapping[str, tuple[str, ...]]
 ) -> Iterable[Step]:
     names: dict[str, list[str]] = {}
     for chosen in solution.plugins:
@@ -126,11 +129,11 @@ def _select_steps(
             names.setdefault(each.port, []).append(each.name)
     for port in sorted({*names, *running.serving}):
         before = running.serving.get(port, "")
-        after = choose(port, names.get(port, ()), settings.selected.get(port, ()), before)
+        after = choose(port, names.get(port, ()), selected.get(port, ()), before)
         if isinstance(after, HotswapError):
             after = ""
         if before and after != before:
-            reason = "selected in the settings" if after in settings.selected.get(port, ()) else "the next one there is"
+            reason = "selected in the settings" if after in selected.get(port, ()) else "the next one there is"
             yield Step("select", port, before, after or "nobody", reason if after else "nobody else provides it")
 
 

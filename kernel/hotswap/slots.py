@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, NoReturn
+from weakref import WeakSet
 
 from attrs import frozen
 
@@ -123,7 +124,7 @@ class _Nobody:
 class Slot:
     """What leads to one provider of a port at a time: the selected one, or the one of a given name."""
 
-    __slots__ = ("__weakref__", "_handles", "generation", "hooks", "name", "port")
+    __slots__ = ("_handles", "_live", "generation", "hooks", "name", "port")
 
     def __init__(self, port: type[Port], name: str | None = None) -> None:
         self.port = port
@@ -131,6 +132,7 @@ class Slot:
         self.hooks: dict[str, Any] = {}
         """Method name -> compiled hooks, for methods that have any."""
         self._handles: dict[str, Port] = {}
+        self._live: WeakSet[Port] = WeakSet()
         self.generation = self.empty()
 
     def __repr__(self) -> str:
@@ -150,7 +152,9 @@ class Slot:
         """Return the handle of one consumer (a plugin's id; empty: the application), always the same object."""
         if consumer not in self._handles:
             handle_of: Any = handle_class(self.port)
-            self._handles[consumer] = handle_of(self, consumer)
+            handle: Port = handle_of(self, consumer)
+            self._handles[consumer] = handle
+            self._live.add(handle)
             self._set_classes()
         return self._handles[consumer]
 
@@ -166,7 +170,7 @@ class Slot:
     def _set_classes(self) -> None:
         names = frozenset(self.hooks)
         wanted: Any = hooked_class(self.port, names) if names else handle_class(self.port)
-        for each in self._handles.values():
+        for each in self._live:
             if type(each) is not wanted:
                 each.__class__ = wanted
 
@@ -174,7 +178,8 @@ class Slot:
 class SlotTable:
     """All slots of one kernel: one a port for the selected provider, one a provider by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, hooks_of: Callable[[type[Port]], dict[str, Any]] = lambda port: {}) -> None:
+        self._hooks_of = hooks_of
         self._slots: dict[str, dict[str | None, Slot]] = {}
         self._consumers: dict[str, list[Slot]] = {}
 
@@ -183,6 +188,7 @@ class SlotTable:
         named = self._slots.setdefault(port.PORT, {})
         if name not in named:
             named[name] = Slot(port, name)
+            named[name].set_hooks(self._hooks_of(port))
         return named[name]
 
     def get(self, port: str, name: str | None = None) -> Slot | None:

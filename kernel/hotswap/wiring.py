@@ -13,6 +13,8 @@ from dependency_injector import containers, providers
 
 from hotswap.config import Config, structure_config
 from hotswap.errors import HotswapError, InjectionFailed, PortAmbiguous, PortUnfilled, ProviderNotFound
+from hotswap.handles import port_methods
+from hotswap.hooks import Hooks, MethodHooks
 from hotswap.injection import Need, needs_of
 from hotswap.selection import choose
 from hotswap.slots import Generation, SlotTable
@@ -47,11 +49,23 @@ class LiveMapping(Mapping[str, Port]):
 class Wiring:
     """Which providers are open, which one each port leads to, and who is given what."""
 
-    def __init__(self, selected: Mapping[str, tuple[str, ...]]) -> None:
-        self.slots = SlotTable()
+    def __init__(self, selected: Mapping[str, tuple[str, ...]], hooks: Hooks) -> None:
+        self._hooks = hooks
+        hooks.on_change.append(self._hooks_changed)
+        self.slots = SlotTable(self._hooks_of)
         self.selected = dict(selected)
         self._providers: dict[str, dict[str, Generation]] = {}
         self.container = containers.DynamicContainer()
+
+    def _hooks_of(self, port: type[Port]) -> dict[str, MethodHooks]:
+        compiled = {each.name: self._hooks.for_method(port.PORT, each.name) for each in port_methods(port)}
+        return {name: each for name, each in compiled.items() if each is not None}
+
+    def _hooks_changed(self, methods: Collection[tuple[str, str]]) -> None:
+        """Let the handles of the ports concerned run the hooks that are in force now; part of the switch."""
+        for port in {of for of, _ in methods}:
+            for slot in self.slots.of_port(port):
+                slot.set_hooks(self._hooks_of(slot.port))
 
     def providers(self, port: str) -> dict[str, Generation]:
         """Return the open providers of a port by name."""

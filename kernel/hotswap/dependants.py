@@ -1,0 +1,30 @@
+"""Who needs whom among the active plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from hotswap.manifest import Manifest
+
+
+def dependants_of(plugins: Collection[str], active: Mapping[str, Manifest]) -> list[str]:
+    """Return the active plugins that cannot go on without ``plugins``, the farthest first: in this order they stop."""
+    gone = set(plugins)
+    found: list[str] = []
+    while True:
+        left = {key: each for key, each in active.items() if key not in gone}
+        next_ones = sorted(key for key, each in left.items() if any(_broken(each, left, active)))
+        if not next_ones:
+            return found[::-1]
+        gone.update(next_ones)
+        found += next_ones
+
+
+def _broken(manifest: Manifest, left: Mapping[str, Manifest], active: Mapping[str, Manifest]) -> Iterator[bool]:
+    """Yield whether each requirement that holds among all active plugins no longer holds among those left."""
+    for dependency in manifest.dependencies:
+        yield not dependency.optional and dependency.id in active and dependency.id not in left
+    for require in manifest.requires:
+        if not require.optional:
+            providers = [each for each in left.values() if each.id != manifest.id and each.provides_port(require.port)]
+            yield not providers

@@ -1,0 +1,232 @@
+"""One plugin on its way in and out: prepared (nothing of its own has run but its import), opened, closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
+
+import anyio.to_thread
+from attrs import field, frozen
+
+from hotswap.catalog import Found, trust_of
+from hotswap.config import Config, effective_config
+from hotswap.context import Context
+from hotswap.errors import ConfigInvalid, HotswapError, InjectionFailed, IsolationRequired, PluginInitFailed
+from hotswap.hooks import Hooks
+from hotswap.injection import Need, needs_of
+from hotswap.loader import Loaded, drop, load
+from hotswap.manifest import Provide
+from hotswap.port_directory import PortDirectory
+from hotswap.settings import Settings
+from hotswap.slots import Generation, Provider
+from hotswap.trust import Grants, Trust, grants_for, in_process
+from hotswap.undo import UndoStack
+from hotswap.wiring import Wiring
+from hotswap_ports import AIProvider, Health, NotReady, Plugin, Port, PortError, Storage
+
+T = TypeVar("T")
+
+
+@frozen
+class Prepared:
+    """A plugin whose code is in, whose settings hold, and whose constructors were read; nothing is constructed yet."""
+
+    found: Found
+    loaded: Loaded
+    config: Config
+    grants: Grants
+    plugin_needs: tuple[Need, ...] = ()
+    adapter_needs: Mapping[Provide, tuple[Need, ...]] = field(factory=dict)
+
+    @property
+    def needs(self) -> list[Need]:
+        """Return all that has to be injected."""
+        return [*self.plugin_needs, *(need for needs in self.adapter_needs.values() for need in needs)]
+
+
+def check_trust(found: Found, settings: Settings) -> Trust:
+    """Return the trust level.
+
+    Raises:
+        IsolationRequired: it asks for a worker process, which this version of the kernel does not have.
+    """
+    trust = trust_of(found, settings)
+    if not in_process(trust):
+        raise IsolationRequired(found.manifest.id, trust.label, "which this version of hotswap does not have yet")
+    return trust
+
+
+async def prepare(
+    found: Found, ports: PortDirectory, settings: Settings, environ: Mapping[str, str], *, fresh: bool = False
+) -> Prepared:
+    """Check trust and settings, import the code (in a thread: callers go on), read the constructors.
+
+    Raises:
+        IsolationRequired, ConfigInvalid, PluginLoadFailed, PortUnknown, InjectionFailed: what is wrong with it.
+    """
+    manifest = found.manifest
+    trust = check_trust(found, settings)
+    config = effective_config(manifest, settings.config.get(manifest.id, {}), environ)
+    grants = grants_for(manifest, trust, settings.grants.get(manifest.id))
+    loaded = await anyio.to_thread.run_sync(lambda: load(found, ports, fresh=fresh))
+    try:
+        return _read(Prepared(found, loaded, config, grants))
+    except BaseException:
+        drop(loaded.root)
+        raise
+
+
+def _read(prepared: Prepared) -> Prepared:
+    manifest = prepared.found.manifest
+    requires = {each.port for each in manifest.requires}
+    gaps: list[str] = []
+
+    def read(cls: type) -> tuple[Need, ...]:
+        try:
+            return needs_of(cls, requires=requires)
+        except InjectionFailed as error:
+            gaps.extend(f"{error.target}.{gap}" for gap in error.gaps)
+            return ()
+
+    loaded = prepared.loaded
+    plugin_needs = read(loaded.plugin_class)
+    adapter_needs = {provide: read(cls) for provide, cls in loaded.adapters.items()}
+    if gaps:
+        raise InjectionFailed(f"Plugin {manifest.id!r}", gaps)
+    return Prepared(prepared.found, loaded, prepared.config, prepared.grants, plugin_needs, adapter_needs)
+
+
+class Instance:
+    """An opened plugin: its adapters' generations, its hooks, and the stack that undoes it."""
+
+    def __init__(self, prepared: Prepared, wiring: Wiring, hooks: Hooks, settings: Settings, number: int) -> None:
+        self.prepared = prepared
+        self.manifest = prepared.found.manifest
+        self.id = self.manifest.id
+        self.generations: list[Generation] = []
+        self.staging = hooks.staged(self.id)
+        self.stack = UndoStack(settings.drain_timeout)
+        self.plugin: Plugin | None = None
+        self._wiring = wiring
+        self._number = number
+        self._seconds = settings.open_timeout
+        self.context = Context(
+            self.id,
+            self.manifest.raw_version,
+            config=prepared.config,
+            grants=prepared.grants,
+            storage=lambda: wiring.handle(Storage, None, self.id),  # type: ignore[type-abstract]
+            ai=lambda: wiring.handle(AIProvider, None, self.id),  # type: ignore[type-abstract]
+            hooks=self.staging,
+            exit_stack=self.stack,
+            limits=prepared.grants.limits,
+        )
+
+    async def open(self) -> None:
+        """Construct and start everything; callers see nothing of it yet.
+
+        Raises:
+            NotReady: the plugin says that what it waits for is not there yet.
+            PluginInitFailed, ConfigInvalid: it raised, and was undone. The plugin's own error is the cause.
+        """
+        try:
+            await self._open()
+        except BaseException:
+            self.staging.discard()
+            await self._undo_quietly()
+            raise
+
+    async def _open(self) -> None:
+        loaded = self.prepared.loaded
+        plugin = self.plugin = await self._step(
+            "__init__", lambda: self._construct(loaded.plugin_class, self.prepared.plugin_needs)
+        )
+        await self._step("validate_config", lambda: self._validate(plugin))
+        await self._step("initialize", lambda: plugin.initialize(self.context))
+        self.stack.push_async_callback(plugin.cleanup)
+        for provide, cls in loaded.adapters.items():
+            adapter = await self._step(f"{cls.__name__}.__init__", lambda p=provide, c=cls: self._adapter(p, c))  # type: ignore[misc]
+            provider = Provider(provide.port, provide.name, self.id, self.manifest.raw_version)
+            self.generations.append(Generation(provider, adapter, self._number))
+        await self._step("start", plugin.start)
+        self.stack.push_async_callback(plugin.stop)
+        health = await self._step("health", plugin.health)
+        if health.status == "unhealthy":
+            raise PluginInitFailed(self.id, "health", f"it says it is unhealthy: {health.message}")
+
+    async def _validate(self, plugin: Plugin) -> None:
+        try:
+            await plugin.validate_config(self.prepared.config)
+        except ValueError as error:
+            raise ConfigInvalid(self.id, [str(error)]) from error
+
+    async def _construct(self, cls: type[T], needs: tuple[Need, ...]) -> T:
+        config, context = self.prepared.config, self.context
+        return self._wiring.construct(cls, needs, consumer=self.id, config=config, context=context)
+
+    async def _adapter(self, provide: Provide, cls: type[Port]) -> Port:
+        """Construct an adapter; one that is an async context manager is entered, and left when the plugin closes."""
+        adapter = await self._construct(cls, self.prepared.adapter_needs[provide])
+        if isinstance(adapter, AbstractAsyncContextManager):
+            return await self.stack.enter_async_context(adapter) or adapter
+        return adapter
+
+    async def _step(self, name: str, act: Callable[[], Awaitable[T]]) -> T:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await act()
+        except (NotReady, HotswapError):
+            raise
+        except TimeoutError as error:
+            text = str(error) or f"it took longer than {self._seconds:g} s"
+            raise PluginInitFailed(
+                self.id, name, text, "Raise open_timeout under [plugins] in hotswap.toml."
+            ) from error
+        except PortError as error:
+            raise PluginInitFailed(self.id, name, str(error), error.hint) from error
+        except Exception as error:  # whatever a plugin raises while it is opened is that plugin's failure
+            raise PluginInitFailed(self.id, name, f"{type(error).__name__}: {error}") from error
+
+    async def _undo_quietly(self) -> None:
+        """Undo a half-finished opening; what fails on the way is noted beside the error that is already under way."""
+        try:
+            await self.stack.aclose()
+        except ExceptionGroup as errors:
+            self.context.tracer.log.warning("undoing the opening of {} left errors: {}", self.id, errors.exceptions)
+
+    async def drain(self, seconds: float) -> list[Exception]:
+        """Wait until no call is inside any more; return what went wrong."""
+        results = await asyncio.gather(*(each.drain(seconds) for each in self.generations), return_exceptions=True)
+        return [each for each in results if isinstance(each, Exception)]
+
+    async def close(self) -> list[Exception]:
+        """Stop, clean up, undo; then drop the code. Return what went wrong: closing always goes to its end."""
+        errors: list[Exception] = []
+        try:
+            await self.stack.aclose()
+        except ExceptionGroup as group:
+            errors.extend(group.exceptions)
+        self._wiring.slots.release(self.id)
+        drop(self.prepared.loaded.root)
+        return errors
+
+    async def health(self, seconds: float = 5.0) -> Health:
+        """Ask the plugin how it is; one that raises or does not answer in time is unhealthy."""
+        if self.plugin is None:
+            return Health("unhealthy", "it is not open")
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.plugin.health()
+        except TimeoutError:
+            return Health("unhealthy", f"health() took longer than {seconds:g} s")
+        except Exception as error:  # noqa: BLE001 - a failing check is an answer too
+            return Health("unhealthy", f"health() raised {type(error).__name__}: {error}")
+
+
+def describe(error: BaseException) -> str:
+    """Return an error as one line for a plugin's status."""
+    text = str(error) or type(error).__name__
+    code: Any = getattr(error, "code", None)
+    return f"{code}: {text}" if code else text

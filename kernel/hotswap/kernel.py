@@ -1,0 +1,327 @@
+"""The kernel: what an application holds. Each method says what is wanted; planner and lifecycle do it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import attrs
+
+from hotswap.boot import Boot
+from hotswap.catalog import Catalog, discover, trust_of
+from hotswap.changes import Changes
+from hotswap.errors import HotswapError, KernelNotRunning, PluginNotFound, TeardownFailed
+from hotswap.handles import port_methods
+from hotswap.hooks import Hooks
+from hotswap.lifecycle import Lifecycle, Note
+from hotswap.plan import Plan
+from hotswap.planner import Planner
+from hotswap.port_directory import PortDirectory
+from hotswap.settings import Settings
+from hotswap.states import Cause, PluginStatus, State, Why
+from hotswap.wiring import Wiring
+from hotswap_ports import Handler, Health, Port
+
+if TYPE_CHECKING:
+    from dependency_injector.containers import DynamicContainer
+
+P = TypeVar("P", bound=Port)
+T = TypeVar("T")
+
+
+@attrs.frozen
+class PortStatus:
+    """One port of this host."""
+
+    name: str
+    version: str
+    serving: str = ""
+    """Name of the provider in use; empty for none."""
+    providers: tuple[str, ...] = ()
+    """Names of the open providers."""
+    available: tuple[str, ...] = ()
+    """Ids of plugins in the catalog that could provide it."""
+    selected: tuple[str, ...] = ()
+    problem: str = ""
+    """Why nobody serves it."""
+
+
+class Kernel:
+    """Finds plugins, solves, opens what is enabled, and swaps providers while the application runs.
+
+    Use it as ``async with Kernel(Settings.load()) as kernel:``. It lives on the event loop that entered it. A plugin
+    that cannot be opened does not stop it: see ``plugins()``, ``problems`` and ``why``.
+
+    Args:
+        settings: None reads the ``hotswap.toml`` of the working folder.
+        ports: port classes of the application's own, beside those of hotswap and of installed distributions.
+        environ: the environment that plugins' ``env_vars`` are read from; None: that of the process.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        ports: Iterable[type[Port]] = (),
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._settings = Settings.load() if settings is None else settings
+        self._environ = os.environ if environ is None else environ
+        self._ports = PortDirectory(ports)
+        methods = {each.PORT: [m.name for m in port_methods(each) if m.kind != "sync"] for each in self._ports}
+        self._hooks = Hooks(methods)
+        self._wiring = Wiring(self._settings.selected, self._hooks)
+        self._lifecycle = Lifecycle(self._ports, self._wiring, self._hooks, self._environ)
+        self._changes: Changes | None = None
+        self._boot: Boot | None = None
+
+    async def __aenter__(self) -> Kernel:
+        catalog = discover(self._settings, environ=self._environ)
+        self._changes = Changes(self._settings, Planner(catalog, self._ports), self._lifecycle)
+        self._boot = Boot(self._changes, self._lifecycle)
+        try:
+            await self._boot.start()
+            await self._hooks.fire("on_startup")
+        except BaseException:
+            with suppress(TeardownFailed):  # the error that ended the start is the one to see
+                await self._close()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        try:
+            await self._hooks.fire("on_shutdown")
+        finally:
+            await self._close()
+
+    async def _close(self) -> None:
+        boot, changes = self._boot, self._changes
+        self._boot = self._changes = None
+        errors: list[Exception] = []
+        if boot is not None:
+            await boot.stop()
+        if changes is not None:
+            await changes.finish()
+        errors += await self._lifecycle.close()
+        if errors:
+            raise TeardownFailed(errors)
+
+    @property
+    def _running(self) -> Changes:
+        if self._changes is None:
+            raise KernelNotRunning("it was not entered yet, or was left already")
+        return self._changes
+
+    @property
+    def settings(self) -> Settings:
+        """Return the settings in force: those it was given, with what was enabled, selected and configured since."""
+        return self._settings if self._changes is None else self._changes.settings
+
+    @property
+    def catalog(self) -> Catalog:
+        """Return what was found."""
+        return self._running.planner.catalog
+
+    @property
+    def container(self) -> DynamicContainer:
+        """Return the container whose providers hand out the live handles: ``storage``, ``storage__sqlite_storage``."""
+        return self._wiring.container
+
+    @property
+    def hooks(self) -> Hooks:
+        """Return the hooks of this kernel, with their counts and last failures."""
+        return self._hooks
+
+    def get(self, port: type[P], name: str | None = None) -> P:
+        """Return the live handle of a port: the selected provider's, or that of one by name.
+
+        Raises:
+            PortUnfilled, PortAmbiguous, ProviderNotFound: there is none, or more than one and none is selected.
+        """
+        _ = self._running
+        return cast("P", self._wiring.handle(port, name))
+
+    def all(self, port: type[P]) -> Mapping[str, P]:
+        """Return the live handles of all open providers by name, the selected one first; the mapping is live too."""
+        _ = self._running
+        return cast("Mapping[str, P]", self._wiring.all(port))
+
+    def build(self, target: Callable[..., T]) -> T:
+        """Construct ``target`` with what its annotations ask for.
+
+        Raises:
+            InjectionFailed: lists every parameter that cannot be filled; nothing was constructed.
+        """
+        _ = self._running
+        return self._wiring.build(target)
+
+    async def plan(
+        self,
+        *,
+        enable: Collection[str] = (),
+        disable: Collection[str] = (),
+        select: Mapping[type[Port] | str, str | Collection[str]] | None = None,
+        cascade: bool = False,
+    ) -> Plan:
+        """Return what would be done, and do nothing. ``enable`` takes ids, or ids with a range: ``"id>=2"``."""
+        return self._running.plan(enable=enable, disable=disable, select=_by_name(select or {}), cascade=cascade)
+
+    async def apply(self, plan: Plan) -> None:
+        """Carry out a plan, wholly or not at all.
+
+        Raises:
+            PlanOutdated: something else was changed since it was made.
+            HotswapError: it could not be done; everything is as it was.
+            TeardownFailed: it was done, and something it replaced did not close cleanly.
+        """
+        await self._running.apply(plan)
+
+    async def enable(self, plugin: str) -> Plan:
+        """Open a plugin, and what it needs. Returns what was done; raises as ``apply`` does."""
+        return await self._running.change(("enable", plugin), lambda changes: changes.plan(enable=[plugin]))
+
+    async def disable(self, plugin: str, *, cascade: bool = False) -> Plan:
+        """Close a plugin, and with ``cascade`` those that need it.
+
+        Raises:
+            PluginInUse: others need it; they are named, and nothing was changed.
+        """
+        key = ("disable", plugin, str(cascade))
+        return await self._running.change(key, lambda changes: changes.plan(disable=[plugin], cascade=cascade))
+
+    async def select(self, port: type[Port] | str, *names: str) -> Plan:
+        """Let a port lead to another provider; more names are those to fall back on, in order."""
+        selection = {_name(port): names}
+        return await self._running.change(
+            ("select", _name(port), *names), lambda changes: changes.plan(select=selection)
+        )
+
+    async def configure(self, plugin: str, values: Mapping[str, Any]) -> Plan:
+        """Give a plugin other settings: ``values`` over what it has.
+
+        A plugin that watches its settings is told; any other is opened anew, and swapped.
+
+        Raises:
+            ConfigInvalid: the settings break its schema; nothing was changed.
+        """
+        return await self._running.configure(plugin, values, self._hooks)
+
+    async def reload(self, plugin: str) -> Plan:
+        """Read a plugin's manifest and code anew from disk, and swap it."""
+        catalog = await asyncio.to_thread(discover, self.settings, refresh=True, environ=self._environ)
+        return await self._running.reload(plugin, catalog)
+
+    def on(
+        self,
+        point: str,
+        handler: Handler,
+        priority: int = 0,
+        *,
+        before: Iterable[str] = (),
+        after: Iterable[str] = (),
+    ) -> Callable[[], None]:
+        """Register the application's own handler at a hook point; what is returned takes it out again."""
+        return self._hooks.on(point, handler, priority=priority, before=before, after=after)
+
+    def plugins(self) -> Mapping[str, PluginStatus]:
+        """Return what is known of each plugin that was found or wanted, by id."""
+        catalog, notes = self.catalog, self._lifecycle.notes
+        return {each: self._status(each) for each in sorted({*catalog.ids(), *notes})}
+
+    def _status(self, plugin: str) -> PluginStatus:
+        changes = self._running
+        note = self._lifecycle.notes.get(plugin, Note(State.DISCOVERED, State.DISCOVERED.meaning))
+        instance = self._lifecycle.instances.get(plugin)
+        versions = self.catalog.versions(plugin)
+        found = instance.prepared.found if instance else versions[0] if versions else None
+        status = PluginStatus(plugin, "", note.state, note.reason, note.blocked_by, note.error)
+        if found is None:
+            return status
+        provides: dict[str, tuple[str, ...]] = {}
+        for port, name in found.provides:
+            provides[port] = (*provides.get(port, ()), name)
+        chosen = next((each for each in changes.solution.plugins if each.id == plugin), None)
+        return attrs.evolve(
+            status,
+            version=found.manifest.raw_version,
+            door=found.door,
+            path=str(found.path),
+            trust=trust_of(found, changes.settings),
+            provides=provides,
+            required_by=chosen.required_by if chosen else (),
+        )
+
+    def ports(self) -> Mapping[str, PortStatus]:
+        """Return what is known of each port, by name."""
+        selected = self._wiring.selected
+        found = {}
+        for port in sorted(self._ports, key=lambda each: each.PORT):
+            name = port.PORT
+            serving = self._wiring.serving(name)
+            failed = isinstance(serving, HotswapError)
+            found[name] = PortStatus(
+                name,
+                port.VERSION,
+                "" if isinstance(serving, HotswapError) else serving.provider.name,
+                tuple(self._wiring.names(name)),
+                self.catalog.providers_of(name),
+                tuple(selected.get(name, ())),
+                str(serving) if failed else "",
+            )
+        return found
+
+    @property
+    def problems(self) -> tuple[HotswapError, ...]:
+        """Return what was found wrong and did not stop the kernel: bad manifests, names that lead nowhere."""
+        planner = self._running.planner
+        found = [each.error for each in planner.catalog.problems]
+        lock = self._boot.problems if self._boot is not None else []
+        return (*found, *lock, *planner.selection_problems(self.settings))
+
+    def why(self, plugin: str) -> Why:
+        """Explain a plugin's state, down to the deepest cause.
+
+        Raises:
+            PluginNotFound: nobody knows a plugin of that id.
+        """
+        known = {*self.catalog.ids(), *self._lifecycle.notes}
+        if plugin not in known:
+            raise PluginNotFound(plugin, known)
+        causes: list[Cause] = []
+        todo = [plugin]
+        seen: set[str] = set()
+        while todo:
+            each = todo.pop(0)
+            if each not in seen:
+                seen.add(each)
+                status = self._status(each)
+                causes.append(Cause(each, status.state, status.reason or status.state.meaning))
+                todo[:0] = status.blocked_by
+        return Why(tuple(causes))
+
+    async def health(self) -> Mapping[str, Health]:
+        """Ask every open plugin how it is; each may take 5 seconds."""
+        instances = self._lifecycle.instances
+        answers = await asyncio.gather(*(each.health() for each in instances.values()))
+        return dict(zip(instances, answers, strict=True))
+
+
+def _name(port: type[Port] | str) -> str:
+    return port if isinstance(port, str) else port.PORT
+
+
+def _by_name(select: Mapping[type[Port] | str, str | Collection[str]]) -> dict[str, tuple[str, ...]]:
+    return {_name(port): (names,) if isinstance(names, str) else tuple(names) for port, names in select.items()}
+
+
+def run(main: Callable[[Kernel], Awaitable[T]], settings: Settings | None = None) -> T:
+    """Run ``await main(kernel)`` inside a kernel, from a synchronous program."""
+
+    async def inside() -> T:
+        async with Kernel(settings) as kernel:
+            return await main(kernel)
+
+    return asyncio.run(inside())

@@ -1,0 +1,228 @@
+"""What runs: opens and closes plugins, and carries a plan out wholly or not at all.
+
+A plan is carried out in this order: *prepare* every plugin it opens (import, settings, constructors read; every gap is
+listed before anything is constructed), *open* them in the solution's order, *switch* all slots and hooks in one
+synchronous step, *drain* what was replaced, *close* it in reverse order. A failure before the switch undoes what was
+opened and leaves everything as it was; one after it leaves the new solution in force, and is reported when all is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from itertools import count
+
+from attrs import frozen
+
+from hotswap.catalog import Found
+from hotswap.errors import HotswapError, InjectionFailed, TeardownFailed
+from hotswap.hooks import Hooks
+from hotswap.instance import Instance, Prepared, describe, prepare
+from hotswap.loader import drop
+from hotswap.plan import Plan
+from hotswap.port_directory import PortDirectory
+from hotswap.settings import Settings
+from hotswap.slots import Generation
+from hotswap.states import State
+from hotswap.wiring import Wiring
+from hotswap_ports import NotReady, Port
+
+
+@frozen
+class Note:
+    """Why a plugin is in its state."""
+
+    state: State
+    reason: str = ""
+    blocked_by: tuple[str, ...] = ()
+    error: Exception | None = None
+
+
+class Lifecycle:
+    """The plugins of one kernel, open or on their way."""
+
+    def __init__(self, ports: PortDirectory, wiring: Wiring, hooks: Hooks, environ: Mapping[str, str]) -> None:
+        self.ports = ports
+        self.wiring = wiring
+        self.hooks = hooks
+        self.environ = environ
+        self.instances: dict[str, Instance] = {}
+        self.notes: dict[str, Note] = {}
+        self._numbers = count(1)
+        self._rebuilds: dict[str, dict[str, None]] = {}
+
+    async def apply(self, plan: Plan, found: Mapping[str, Found], *, fresh: Collection[str] = ()) -> None:
+        """Carry out a plan.
+
+        Args:
+            found: where the plugins that the plan opens are.
+            fresh: those whose code is to be imported anew.
+
+        Raises:
+            HotswapError, NotReady: it could not be done, and everything is as it was; a note says what was undone.
+            TeardownFailed: it was done, and what it replaced did not close cleanly.
+        """
+        opening = [found[each] for each in plan.subjects("start", "replace")]
+        closing = [self.instances[each] for each in plan.subjects("replace", "stop") if each in self.instances]
+        opened = await self._open_all(opening, closing, plan.settings, fresh)
+        self._switch(plan, opened, closing)
+        errors = await self._retire(closing)
+        await self._tell(opened, closing, plan.settings)
+        errors += await self._rebuild(plan)
+        if errors:
+            raise TeardownFailed(errors)
+
+    async def _open_all(
+        self, opening: list[Found], closing: list[Instance], settings: Settings, fresh: Collection[str]
+    ) -> list[Instance]:
+        prepared: list[Prepared] = []
+        opened: list[Instance] = []
+        current = ""
+        try:
+            for each in opening:
+                current = each.id
+                self.note(current, State.LOADING, "its code is being imported")
+                prepared.append(await prepare(each, self.ports, settings, self.environ, fresh=current in fresh))
+            self._check_gaps(prepared)
+            for ready in prepared:
+                current = ready.found.id
+                instance = Instance(ready, self.wiring, self.hooks, settings, next(self._numbers))
+                await instance.open()
+                opened.append(instance)
+                self._fill_empty(instance)
+            self.hooks.check((each.staging for each in opened), (each.staging for each in closing))
+        except BaseException as error:
+            await self._unwind(opened, prepared, current, error)
+            raise
+        return opened
+
+    def _check_gaps(self, prepared: Iterable[Prepared]) -> None:
+        """List every need of every plugin that cannot be filled, counting on those that open before it.
+
+        Raises:
+            InjectionFailed: there are such.
+        """
+        expected: dict[str, list[str]] = {}
+        gaps: list[str] = []
+        targets: list[str] = []
+        for each in prepared:
+            found = self.wiring.gaps(each.needs, expected)
+            targets += [each.found.id] if found else []
+            gaps += [f"{each.found.id}: {gap}" for gap in found]
+            for provide in each.found.manifest.provides:
+                expected.setdefault(provide.port, []).append(provide.name)
+        if gaps:
+            raise InjectionFailed(" and ".join(f"Plugin {each!r}" for each in targets), gaps)
+
+    def _fill_empty(self, instance: Instance) -> None:
+        """Let an opened plugin serve ports that nobody serves: plugins that open after it may call it at once."""
+        empty = [each for each in instance.generations if not self.wiring.providers(each.provider.port)]
+        self.wiring.switch(self._ports_of(empty), empty, ())
+
+    async def _unwind(
+        self, opened: list[Instance], prepared: list[Prepared], current: str, error: BaseException
+    ) -> None:
+        generations = [generation for each in opened for generation in each.generations]
+        self.wiring.switch(self._ports_of(generations), (), generations)
+        for instance in reversed(opened):
+            instance.staging.discard()
+            for problem in (*await instance.drain(instance.stack.seconds), *await instance.close()):
+                error.add_note(f"While undoing {instance.id}: {describe(problem)}")
+        for ready in prepared:
+            if ready.found.id not in self.instances:
+                drop(ready.loaded.root)
+        for plugin in {current, *(each.found.id for each in prepared)}:
+            if plugin in self.instances:
+                self.note(plugin, State.ACTIVE, "it goes on as before: its replacement could not be opened")
+            else:
+                self.notes.pop(plugin, None)
+        if opened:
+            error.add_note(
+                f"Undone: {', '.join(each.id for each in reversed(opened))}. Everything is as it was before."
+            )
+
+    def _switch(self, plan: Plan, opened: list[Instance], closing: list[Instance]) -> None:
+        """Put the new solution in force. No await in here: no call sees a part of it."""
+        add = [each for instance in opened for each in instance.generations]
+        remove = [each for instance in closing for each in instance.generations]
+        self.wiring.selected = dict(plan.selected)
+        changed = {port.PORT: port for port in self._ports_of([*add, *remove])}
+        for name in plan.subjects("select"):
+            if name in self.ports:
+                changed.setdefault(name, self.ports.get(name))
+        self.wiring.switch(list(changed.values()), add, remove)
+        self.hooks.switch((each.staging for each in opened), (each.staging for each in closing))
+        for each in closing:
+            self._forget(each)
+            self.note(each.id, State.DRAINING, State.DRAINING.meaning)
+        reasons = {step.subject: step.reason for step in plan.steps}
+        for each in opened:
+            self.instances[each.id] = each
+            for require in each.manifest.requires:
+                if require.rebind == "rebuild":
+                    self._rebuilds.setdefault(require.port, {})[each.id] = None
+            self.note(each.id, State.ACTIVE, reasons.get(each.id, ""))
+
+    def _ports_of(self, generations: Iterable[Generation]) -> list[type[Port]]:
+        names = {each.provider.port for each in generations}
+        return [self.ports.get(each) for each in sorted(names)]
+
+    async def _retire(self, closing: list[Instance]) -> list[Exception]:
+        """Drain what was replaced all at once, then close it; the plan names consumers before what they consume."""
+        drained = await asyncio.gather(*(each.drain(each.stack.seconds) for each in closing))
+        errors = [error for each in drained for error in each]
+        for instance in closing:
+            errors += await instance.close()
+            if instance.id not in self.instances:
+                self.note(instance.id, State.DISABLED, State.DISABLED.meaning)
+        return errors
+
+    async def _tell(self, opened: list[Instance], closing: list[Instance], settings: Settings) -> None:
+        for each in closing:
+            await self.hooks.fire("on_plugin_unload", {"plugin": each.id, "version": each.manifest.raw_version})
+        for each in opened:
+            await self.hooks.fire("on_plugin_load", {"plugin": each.id, "version": each.manifest.raw_version})
+
+    async def _rebuild(self, plan: Plan) -> list[Exception]:
+        """Open consumers anew that asked for it, now that a port leads elsewhere; one that fails goes on as it is."""
+        errors: list[Exception] = []
+        for plugin in plan.subjects("rebuild"):
+            old = self.instances.get(plugin)
+            if old is None:
+                continue
+            try:
+                opened = await self._open_all([old.prepared.found], [old], plan.settings, ())
+            except (HotswapError, NotReady) as error:
+                errors.append(error)
+                continue
+            self._switch(plan, opened, [old])
+            errors += await self._retire([old])
+        return errors
+
+    def note(
+        self, plugin: str, state: State, reason: str, error: Exception | None = None, blocked_by: Iterable[str] = ()
+    ) -> None:
+        """Record why a plugin is in a state."""
+        self.notes[plugin] = Note(state, reason, tuple(blocked_by), error)
+
+    def _forget(self, instance: Instance) -> None:
+        self.instances.pop(instance.id, None)
+        for consumers in self._rebuilds.values():
+            consumers.pop(instance.id, None)
+
+    def rebuilt_with(self, port: str) -> list[str]:
+        """Return the active plugins that ask to be rebuilt when a port leads elsewhere, in the order they came."""
+        return list(self._rebuilds.get(port, ()))
+
+    async def close(self) -> list[Exception]:
+        """Close everything, last opened first, after its calls have left; return what went wrong."""
+        closing = list(reversed(self.instances.values()))
+        self.hooks.switch((), (each.staging for each in closing))
+        errors: list[Exception] = []
+        for instance in closing:
+            errors += await instance.drain(instance.stack.seconds)
+            errors += await instance.close()
+            self.wiring.switch(self._ports_of(instance.generations), (), instance.generations)
+            self._forget(instance)
+            self.note(instance.id, State.DISABLED, State.DISABLED.meaning)
+        return errors

@@ -1,0 +1,120 @@
+"""From settings and a catalog to a plan: asks the resolver, touches nothing."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Collection, Mapping
+from functools import cache
+from importlib import metadata
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from hotswap.catalog import Catalog, wanted
+from hotswap.errors import HotswapError, ProviderNotFound
+from hotswap.manifest import Manifest
+from hotswap.plan import Plan, Running, make_plan
+from hotswap.port_directory import PortDirectory
+from hotswap.resolver import Request, Solution, resolve
+from hotswap.settings import Settings
+from hotswap.version import __version__
+
+REASONKIT = Version("1.1.0")
+"""The ReasonKit plugin interface that this host answers to: the newest that known manifests were tested with."""
+
+
+@cache
+def installed(distribution: str) -> Version | None:
+    """Return the installed version of a Python distribution; None when it is not there."""
+    try:
+        return Version(metadata.version(distribution))
+    except (metadata.PackageNotFoundError, InvalidVersion):
+        return None
+
+
+class Planner:
+    """Solves for one catalog and one set of ports."""
+
+    def __init__(self, catalog: Catalog, ports: PortDirectory) -> None:
+        self.catalog = catalog
+        self.ports = ports
+
+    def request(
+        self,
+        settings: Settings,
+        want: Mapping[str, SpecifierSet],
+        *,
+        locked: Mapping[str, Version] | None = None,
+        active: Mapping[str, Version] | None = None,
+        only: Collection[str] | None = None,
+    ) -> Request:
+        """Build what the resolver is asked; ``only`` names the plugins that may be used, None for all."""
+        manifests = self.catalog.manifests()
+        excluded = set(settings.disabled)
+        if only is not None:
+            excluded |= set(self.catalog.ids()) - set(only)
+        return Request(
+            versions=manifests,
+            wanted=want,
+            ports=self.ports.versions(),
+            hosts={"hotswap": Version(__version__), "reasonkit": REASONKIT},
+            python=Version(platform.python_version()),
+            distributions=installed,
+            selected=settings.selected,
+            locked=locked or {},
+            active=active or {},
+            excluded=frozenset(excluded),
+        )
+
+    def wanted(self, settings: Settings) -> dict[str, SpecifierSet]:
+        """Return what the settings ask for, by id."""
+        return wanted(settings, self.catalog)
+
+    def solve_most(
+        self, settings: Settings, *, locked: Mapping[str, Version], previous: Solution | None = None
+    ) -> tuple[Solution, dict[str, HotswapError]]:
+        """Solve for as many of the wanted plugins as go together, in the order of the settings.
+
+        Return the solution, and for each plugin left out the error that says why.
+        """
+        all_wanted = self.wanted(settings)
+        left_out: dict[str, HotswapError] = {}
+        kept: dict[str, SpecifierSet] = {}
+        best = Solution(())
+
+        def add(names: list[str]) -> None:
+            nonlocal best
+            if not names:
+                return
+            trial = {**kept, **{each: all_wanted[each] for each in names}}
+            try:
+                best = resolve(self.request(settings, trial, locked=locked), previous)
+            except HotswapError as error:
+                if len(names) == 1:
+                    left_out[names[0]] = error
+                    return
+                add(names[: len(names) // 2])
+                add(names[len(names) // 2 :])
+            else:
+                kept.update(trial)
+
+        add(list(all_wanted))
+        return best, left_out
+
+    def manifests_of(self, solution: Solution) -> dict[str, Manifest]:
+        """Return the manifests that a solution chose."""
+        return {each.id: self.catalog.get(each.id, each.version).manifest for each in solution.plugins}
+
+    def plan(
+        self, running: Running, solution: Solution, settings: Settings, renew: Mapping[str, str] | None = None
+    ) -> Plan:
+        """Return the steps from what runs to ``solution``."""
+        return make_plan(running, solution, self.manifests_of(solution), settings, renew or {})
+
+    def selection_problems(self, settings: Settings) -> list[HotswapError]:
+        """Return an error for each name under ``[ports]`` that leads to no plugin."""
+        problems: list[HotswapError] = []
+        for port, names in settings.ports.items():
+            offered = sorted({name for each in self.catalog for of, name in each.provides if of == port})
+            problems += [ProviderNotFound(port, each, offered) for each in names if each not in offered]
+        return problems
