@@ -66,10 +66,14 @@ def decode(body: bytes, declared: str | None, where: object) -> str:
 def _guess(body: bytes, where: object) -> str:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(body[:_SAMPLE]).best()
+    matches = from_bytes(body[:_SAMPLE])
+    best = matches.best()
     if best is None:
         raise InvalidContent(f"{where} is no text in any charset that could be recognised.")
-    return body.decode(best.encoding, errors="replace")
+    # Among equals it goes by the alphabet, and would read Western European text as Central European.
+    equal = (each for each in matches if (each.chaos, each.coherence) == (best.chaos, best.coherence))
+    western = any("cp1252" in each.could_be_from_charset for each in equal)
+    return body.decode("cp1252" if western else best.encoding, errors="replace")
 
 
 def _codec(label: str | None) -> str | None:
