@@ -183,7 +183,7 @@ def cache_file(environ: Mapping[str, str]) -> Path | None:
         folder = user_cache_dir("hotswap", appauthor=False)
     elif folder.strip().lower() in {"", "0", "off", "no", "false"}:
         return None
-    return Path(folder).expanduser().absolute() / f"catalog-{sys.version_info[0]}.{sys.version_info[1]}.cache"
+    return Path(os.path.expanduser(folder)).absolute() / f"catalog-{sys.version_info[0]}.{sys.version_info[1]}.cache"
 
 
 def _made_for() -> list[Any]:

@@ -159,7 +159,7 @@ def check_text(content: bytes, path: Path) -> None:
 
 def _source(folder: Path, environ: Mapping[str, str]) -> Path | None:
     if named := environ.get("HOTSWAP_CONFIG_FILE"):
-        return Path(named).expanduser().absolute()
+        return Path(os.path.expanduser(named)).absolute()
     path = folder / FILE_NAME
     return path if os.path.lexists(path) else None
 

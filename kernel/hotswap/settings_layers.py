@@ -17,6 +17,8 @@ from hotswap.settings_tables import Layer
 PREFIX = "HOTSWAP_"
 MAX_BYTES = 1024 * 1024
 """A hotswap.toml above this size is refused unread: the largest real ones are some ten kilobytes."""
+_LONG_KEY = re.compile(rb"""(?<![\w"'-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){40}""")
+"""tomllib takes quadratic time for a key of many parts: an hour for half a million of them."""
 _PARTS = {"grants": (3, 3), "config": (3, 16)}
 """How many parts the path of a setting has, at least and at most; two in every other table."""
 
@@ -47,6 +49,8 @@ def parse_toml(content: bytes, source: str) -> dict[str, Any]:
     """Parse TOML in UTF-8; SettingsInvalid, which shows no value, for anything else."""
     import tomllib
 
+    if _LONG_KEY.search(content):
+        raise SettingsInvalid(source, ["it is not TOML that can be read: a key has more than 40 parts"])
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -6,6 +6,7 @@ each of its values came from, and a problem ends in ``@ $.plugins.enabled`` or i
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
@@ -119,7 +120,7 @@ class TableCheck:
 
     def _paths(self, key: str, value: Any) -> tuple[Path, ...] | None:
         entries = self._strings(value, "paths", "plugins", key)
-        return None if entries is None else tuple(self._layer.base / Path(each).expanduser() for each in entries)
+        return None if entries is None else tuple(self._layer.base / os.path.expanduser(each) for each in entries)
 
     def _seconds(self, key: str, value: Any) -> float | None:
         if not _is_number(value) or value < 0 or (value == 0 and key == "open_timeout"):

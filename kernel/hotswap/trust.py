@@ -15,6 +15,7 @@ a list         exactly the hosts or paths in it, whatever was asked for
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from enum import IntEnum
 from pathlib import Path
@@ -179,5 +180,5 @@ def _host_of(item: str) -> str:
 
 
 def _path_within(item: str, root: str) -> bool:
-    # Resolved on both sides: a link below a granted folder must not lead out of it.
-    return Path(item).expanduser().resolve().is_relative_to(Path(root).expanduser().resolve())
+    # Resolved on both sides: a link below a granted folder must not lead out of it. Only a grant may say "~".
+    return Path(os.path.realpath(item)).is_relative_to(os.path.realpath(os.path.expanduser(root)))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
 from hotswap.errors import SettingsInvalid
 from hotswap.settings import DEFAULTS, Settings, is_on
+from hotswap.settings_tables import Layer, TableCheck
 from hotswap.trust import Trust
 
 EVERYTHING = """
@@ -170,6 +174,12 @@ def test_every_problem_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_home_of_nobody(tmp_path: Path) -> None:
+    """A path into the home of an unknown user is taken as it stands, to be reported as a place without plugins."""
+    settings = load(tmp_path, '[plugins]\npaths = ["~no-such-user/x", "~/y"]\n')
+    assert settings.paths == (tmp_path / "~no-such-user/x", Path.home() / "y")
+
+
 def test_grants_are_checked(tmp_path: Path) -> None:
     """A grant is a capability's boolean or list, or a limit's number, and nothing else."""
     found = problems(
@@ -204,6 +214,7 @@ def test_grants_are_checked(tmp_path: Path) -> None:
         (b"a = '\xff'", "it is not UTF-8: byte 5"),
         (b"a = " + b"9" * 5000, "it is not TOML that can be read: a number or a nesting is out of bounds"),
         (b"a = " + b"[" * 100_000, "it is not TOML that can be read: a number or a nesting is out of bounds"),
+        (b"a." * 400_000 + b"a = 1", "it is not TOML that can be read: a key has more than 40 parts"),
         (b"#" * (1024 * 1024 + 1), "it has 1048577 bytes; 1048576 are the most"),
     ],
 )
@@ -376,6 +387,34 @@ def test_safe_mode(tmp_path: Path, by_flag: bool) -> None:
     assert (settings.paths, settings.grants, settings.disabled) == ((), {}, ())
     assert settings.config["openai-compatible"]
     assert settings.drain_timeout == 5.0
+
+
+KEYS = st.sampled_from(["plugins", "enabled", "paths", "ports", "ai", "config", "trust", "grants", "network", "a-b"])
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["a>=1", "verified"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.text(max_size=3), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(KEYS | st.text(max_size=3), VALUES, max_size=5))
+def test_any_tables(tables: dict[str, Any]) -> None:
+    """Whatever values stand in the tables, they are taken or refused as problems: nothing else is raised."""
+    check = TableCheck(Layer("any", Path("/"), tables))
+    assert check.problems or set(check.values) == set(tables)
+
+
+@given(st.dictionaries(st.sampled_from(["CONFIG__", "PORTS_", "PLUGINS_", "TRUST__", "GRANTS__", "X"]), st.text()))
+def test_any_environment(variables: dict[str, str]) -> None:
+    """Whatever the environment holds, the outcome is settings or SettingsInvalid."""
+    for ending in ("A", "A__NETWORK", "ENABLED", "PATHS", "__", ""):
+        with suppress(SettingsInvalid):
+            Settings.load("/nowhere", {f"HOTSWAP_{name}{ending}": text for name, text in variables.items()})
 
 
 def test_switches() -> None:
