@@ -56,6 +56,12 @@ DEFAULTS = Defaults(
 )
 
 
+def _as_entries(entries: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(entries, str):  # its letters would be taken for ids
+        raise TypeError(f"a list of plugin ids is wanted, not the text {entries!r}")
+    return tuple(entries)
+
+
 def _as_paths(paths: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
     return tuple(Path(each) for each in paths)
 
@@ -72,9 +78,9 @@ class Settings:
     """The project's folder: its ``plugins/`` are found, and ``hotswap.lock`` is kept there."""
     source: Path | None = None
     """The ``hotswap.toml`` that was read; None when there was none."""
-    enabled: tuple[str, ...] = field(default=DEFAULTS.enabled, converter=tuple)
+    enabled: tuple[str, ...] = field(default=DEFAULTS.enabled, converter=_as_entries)
     """Plugins to open: ``"id"``, or with a range of versions ``"id>=1.2,<2"``."""
-    disabled: tuple[str, ...] = field(default=(), converter=tuple)
+    disabled: tuple[str, ...] = field(default=(), converter=_as_entries)
     """Ids that stay closed, whatever else would open them: it outweighs ``enabled``, ``ports`` and dependencies."""
     paths: tuple[Path, ...] = field(default=(), converter=_as_paths)
     """More places to look for plugins; those from ``--plugin`` stand first."""

@@ -115,6 +115,12 @@ def test_direct_construction_checks_requirements() -> None:
         _ = Settings(enabled=("Bad One",)).wanted
 
 
+def test_a_text_is_no_list() -> None:
+    """One id in place of a list of ids is refused, not taken apart into letters."""
+    with pytest.raises(TypeError, match="not the text 'memory'"):
+        Settings(enabled="memory")
+
+
 def test_repr_shows_no_configured_value(tmp_path: Path) -> None:
     """The repr of settings names the configured keys and none of their values."""
     shown = repr(load(tmp_path, EVERYTHING))
