@@ -1,22 +1,20 @@
-"""The rules of the resolver a second time, sharing no code with it: as clauses for a SAT solver, and as plain checks."""
+"""The rules of the resolver a second time, in code of their own: as clauses for a SAT solver, and as plain checks."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import permutations
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from pysat.solvers import Solver
 
 from hotswap.manifest import Dependency, HostRange, Manifest, Provide, PythonCode, Require
 from hotswap.resolver import Request, Solution
 
-from packaging.specifiers import SpecifierSet  # isort: skip
-
 VERSIONS = ("1.0.0", "2.0.0", "3.0.0rc1", "3.0.0")
 RANGES = ("", ">=1", ">=2", "<2", "==1.0.0", ">=2,<3", "!=2.0.0", ">=3", ">=4", "<3")
 PORTS = {"storage": Version("1.2"), "search": Version("2.0")}
-_PORT_NAMES = ("storage", "search", "storage", "search", "storage", "search", "storage", "nowhere")
 
 
 class Graphs:
@@ -51,41 +49,41 @@ class Graphs:
 
     def _range(self) -> SpecifierSet:
         take = self._take()
-        return SpecifierSet("" if take < 96 else RANGES[take % len(RANGES)])
+        return SpecifierSet("" if take < 128 else RANGES[take % len(RANGES)])
 
     def _manifest(self, plugin: str, version: str, ids: list[str]) -> Manifest:
-        shape = self._take()
+        shape, luck = self._take(), self._take()
         others = [each for each in ids if each != plugin or shape == 255]
         depends = [
             Dependency(others[self._take() % len(others)], self._range(), optional=self._take() % 4 == 3)
             for _ in range(shape % 4 % 3 if others else 0)
         ]
-        conflicts = [Dependency(ids[self._take() % len(ids)], self._range()) for _ in range(shape // 4 % 8 == 7)]
+        conflicts = [Dependency(ids[self._take() % len(ids)], self._range()) for _ in range(shape // 4 % 16 == 7)]
         return Manifest(
             id=plugin,
             name=plugin,
             version=Version(version),
             raw_version=version,
             type="utility",
-            host=HostRange(Version("2.0.0" if shape // 32 == 7 else "0.1.0")),
-            python=PythonCode("m", dependencies=("missing>=1",)) if shape // 32 == 6 else PythonCode("m"),
+            host=HostRange(Version("2.0.0" if luck % 16 == 15 else "0.1.0")),
+            python=PythonCode("m", dependencies=("missing>=1",)) if luck % 16 == 14 else PythonCode("m"),
             dependencies=tuple(depends),
             conflicts=tuple(conflicts),
             provides=self._provides(plugin),
             requires=self._requires(),
         )
 
-    def _provides(self, plugin: str) -> tuple[Provide, ...]:
+    def _port(self) -> str:
         take = self._take()
-        return (Provide(_PORT_NAMES[take // 3 % 8], "Class", plugin),) if take % 3 == 2 else ()
+        return "nowhere" if take == 255 else ("storage", "search")[take % 2]
+
+    def _provides(self, plugin: str) -> tuple[Provide, ...]:
+        return (Provide(self._port(), "Class", plugin),) if self._take() % 3 == 2 else ()
 
     def _requires(self) -> tuple[Require, ...]:
         take = self._take()
-        if take % 3 != 2:
-            return ()
-        return (
-            Require(_PORT_NAMES[take // 3 % 8], SpecifierSet(("", ">=1", "<2")[take % 5 % 3]), optional=take > 200),
-        )
+        specifier = SpecifierSet(("", ">=1", "<2")[take // 4 % 3])
+        return (Require(self._port(), specifier, optional=take > 200),) if take % 4 == 2 else ()
 
 
 def usable(request: Request, manifest: Manifest) -> bool:

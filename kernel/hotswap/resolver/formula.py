@@ -1,8 +1,8 @@
 """The rules of one request as clauses, each with the line it comes from.
 
-A variable (from 1) stands for one candidate. A clause is a tuple of literals of which one must be true; ``-v`` says that
-candidate ``v`` is not in the solution. Positive literals stand in order of preference. That no two versions of a plugin
-meet is given by ``siblings`` and not spelled out. Only what can be reached from what is wanted is in it.
+A variable (from 1) stands for one candidate. A clause is a tuple of literals of which one must be true; ``-v`` says
+that candidate ``v`` is not in the solution. Positive literals stand in order of preference. That no two versions of a
+plugin meet is given by ``siblings`` and not spelled out. Only what can be reached from what is wanted is in it.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Formula:
         return {plugin: manifest.version for plugin, manifest in self.manifests(variables).items()}
 
     def circle(self, variables: Iterable[int]) -> int | None:
-        """If ``variables`` wait for each other, add the clause that says why they cannot all be true; return its number.
+        """If ``variables`` wait for each other, add the clause that says why they cannot all be; return its number.
 
         The clause holds in every solution: of those in the circle one must go, or a port that one of them waits for
         must be provided by a candidate from outside the circle.

@@ -5,7 +5,8 @@ Everything is worked out when it is first asked for: the greedy path touches a f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -14,6 +15,8 @@ from hotswap.manifest.model import Manifest
 from hotswap.resolver.matching import holds
 from hotswap.resolver.model import Request
 from hotswap.resolver.usability import obstacles
+
+_version = attrgetter("version")
 
 
 class Family:
@@ -110,9 +113,9 @@ class Index:
         return self._providers
 
 
-def by_preference(plugin: str, manifests: object, request: Request) -> list[Manifest]:
+def by_preference(plugin: str, manifests: Sequence[Manifest], request: Request) -> list[Manifest]:
     """Return the manifests of a plugin, one per version: locked, active, final releases, pre-releases; newest first."""
-    found = sorted(manifests, key=_version, reverse=True)  # type: ignore[call-overload]
+    found = sorted(manifests, key=_version, reverse=True)
     ordered: list[Manifest] = []
     late: list[Manifest] = []
     first = request.locked.get(plugin)
@@ -126,20 +129,17 @@ def by_preference(plugin: str, manifests: object, request: Request) -> list[Mani
         last = version
         (late if version.is_prerelease else ordered).append(each)
     ordered += late
-    for wanted in (second, first):
-        if wanted is not None:
-            ordered.sort(key=lambda each, wanted=wanted: each.version != wanted)
+    if second is not None:
+        ordered.sort(key=lambda each: each.version != second)
+    if first is not None:
+        ordered.sort(key=lambda each: each.version != first)
     return ordered
 
 
 def _keep_one(ordered: list[Manifest], late: list[Manifest], other: Manifest) -> None:
-    """Of two manifests with one version keep the same one whatever order they came in (a catalog reports such pairs)."""
+    """Of two manifests with one version keep the same one in any order of input (a catalog reports such pairs)."""
     place = late if other.version.is_prerelease else ordered
     place[-1] = min(place[-1], other, key=lambda each: (each.raw_version, str(each.path or "")))
-
-
-def _version(manifest: Manifest) -> Version:
-    return manifest.version
 
 
 def rank(request: Request, port: str, manifest: Manifest, plugin: str) -> tuple[int, int, str]:

@@ -5,23 +5,23 @@ The rules
 A *solution* is a set of plugins, one version each, and a provider for each port that one of them requires, such that
 
 1. every wanted plugin is in it, in a version its range allows; no excluded plugin is;
-2. each plugin can be used here: its host range holds ``hosts[dialect]`` (both ends belong to it), its Python range holds
-   ``python``, the distributions it names are installed (markers are evaluated for ``python``; of a requirement with
-   extras the distribution itself is looked at), the ports it provides and requires exist in ``ports``, and its range for
-   a required port holds that port's own version;
+2. each plugin can be used here: its host range holds ``hosts[dialect]`` (both ends belong to it), its Python range
+   holds ``python``, the distributions it names are installed (markers are evaluated for ``python``; of a requirement
+   with extras the distribution itself is looked at), the ports it provides and requires exist in ``ports``, and its
+   range for a required port holds that port's own version;
 3. each required dependency is in it, in a version the range allows; an optional one is either absent or in range;
 4. none of its ``conflicts`` is in it (one with its own id says nothing: two versions of a plugin never meet);
 5. each required port is provided by *another* plugin in it. An optional port is bound where a provider is in the
-   solution anyway (``None`` otherwise), and never pulls one in; so is an optional port this host does not know, to None;
+   solution anyway and never pulls one in; else it is bound to ``None``, as is one this host does not know;
 6. it can be started one plugin after another, each after all its required dependencies and after the provider of each
    port it requires. That is: required edges have no cycle for at least one choice of providers. Optional edges shape
    the order where they can and are dropped where they would close a circle;
 7. each plugin is wanted, or required by another one in it (by id, or as the provider of a port).
 
-A range holds a pre-release that lies in it; being picked last is what sets a pre-release apart. Which solution: versions
-by preference (locked, active, newest final release, newest pre-release); providers selected in the settings, then
-wanted (of these locked, active, any), then locked, active, any other; ties by id. These are preferences: something less
-preferred is taken where the preferred one leads to no solution. The order of the input plays no part.
+A range holds a pre-release that lies in it; being picked last is what sets a pre-release apart. Which solution:
+versions by preference (locked, active, newest final release, newest pre-release); providers selected in the settings,
+then wanted (of these locked, active, any), then locked, active, any other; ties by id. These are preferences:
+something less preferred is taken where the preferred one leads to no solution. The order of the input plays no part.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which provider fills which port, and in what order plugins start: rules 5 and 6 of the resolver, and its preferences."""
+"""Which provider fills which port, and in what order plugins start: rules 5 and 6, and the preferences about them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class _Waits:
 
 
 def arrange(request: Request, chosen: Mapping[str, Manifest]) -> Arrangement:
-    """Return how to start ``chosen``, in which required dependencies are there and each required port has a provider."""
+    """Return how to start ``chosen``, where required dependencies are there and each required port has a provider."""
     return _Starter(request, chosen).run()
 
 

@@ -7,7 +7,7 @@ and a conflict are masks like any other. The *provider* turns candidates into re
 compares a version.
 
 resolvelib knows no start order, and was seen to answer wrongly in rare cases (1.2.1: a solution that breaks a
-requirement, an "impossible" that is none), so nothing from here is believed: solutions are verified, refusals confirmed.
+requirement, an "impossible" that is none): nothing from here is believed, solutions are verified, refusals confirmed.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class _Resolution(Resolution[Any, Any, Any]):
 
 
 def solve(index: Index, fixed: Mapping[str, Version]) -> dict[str, Version] | None:
-    """Return the versions resolvelib chooses, those in ``fixed`` left as they are; None when it finds none in its budget."""
+    """Return the versions resolvelib chooses, ``fixed`` among them; None when it finds none in its budget."""
     provider = _Provider(index, fixed)
     start = list(provider.start())
     if not all(each.mask for each in start):

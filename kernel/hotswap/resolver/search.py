@@ -233,7 +233,7 @@ class Search:
             self._scan = len(trail)
 
     def _choice(self, number: int) -> tuple[int, int]:
-        """Return the candidate to take for a clause, and how many there are; (0, 0) when it is satisfied or left out."""
+        """Return the candidate to take for a clause, and how many there are; (0, 0) if it is satisfied or left out."""
         options = self._options.get(number)
         if options is None:
             return 0, 0
@@ -288,7 +288,7 @@ class Search:
         return True
 
     def _analyse(self, clause: Clause | list[int], position: int) -> tuple[list[int], list[int]]:
-        """Resolve backwards to the one literal of this level that all hangs on; return the clause, that literal first."""
+        """Resolve back to the one literal of this level that all hangs on; return the clause, that literal first."""
         current = len(self._limits)
         seen: set[int] = set()
         learned: list[int] = [0]

@@ -1,10 +1,10 @@
 """From a request to a solution, or to the reason why there is none.
 
-1. What is locked already, if it is all there, is verified and not solved. 2. The greedy pass takes the preferred version
-of everything, repairs on its way, and touches only what can be reached from what is wanted. 3. What it could not settle
-goes to resolvelib: the plugins in trouble and their neighbours first, all the others held as they are; then everything,
-under a budget. 4. A complete search settles what is left. It alone may say "impossible", so it confirms every refusal.
-Whatever found a solution, it is held against all rules before anybody sees it.
+1. What is locked already, if it is all there, is verified and not solved. 2. The greedy pass takes the preferred
+version of everything, repairs on its way, and touches only what can be reached from what is wanted. 3. What it could
+not settle goes to resolvelib: the plugins in trouble and their neighbours first, all the others held as they are;
+then everything, under a budget. 4. A complete search settles what is left. It alone may say "impossible", so it
+confirms every refusal. Whatever found a solution, it is held against all rules before anybody sees it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hotswap.resolver.greedy import Attempt, Greedy
 from hotswap.resolver.index import Index
 from hotswap.resolver.model import Refusal, Request, Solution
 from hotswap.resolver.search import Search, Verdict
-from hotswap.resolver.verify import accept
+from hotswap.resolver.verify import accept, verify
 
 _CONFLICTS = 50_000
 """Budget of the complete search. Hard sets of 200 plugins need a few hundred conflicts."""
@@ -88,9 +88,23 @@ def _kept(request: Request) -> Solution | None:
     locked = request.locked
     if not locked or not all(each in locked for each in request.wanted):
         return None
-    from hotswap.resolver.verify import verify
+    if verify(request, locked):
+        return None
+    found = accept(request, locked)
+    return found if found is not None and _as_selected(request, found) else None
 
-    return accept(request, locked) if not verify(request, locked) else None
+
+def _as_selected(request: Request, solution: Solution) -> bool:
+    """Return whether each port is filled by the provider that was selected for it, as far as the catalog has it."""
+    if not request.selected:
+        return True
+    index = Index(request)
+    for plugin in solution.plugins:
+        for port, filler in plugin.ports.items():
+            selected = [each for each in index.providers(port) if each in index.selected(port) and each != plugin.id]
+            if filler is not None and selected and filler != selected[0]:
+                return False
+    return True
 
 
 def _from_resolvelib(index: Index, attempt: Attempt) -> Solution | None:

@@ -1,4 +1,4 @@
-"""The smallest change that would solve a request, found by trying: each is made, and solved again, before it is named."""
+"""The smallest change that would solve a request: each one is made and solved again before it is named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold a set of versions against every rule, in one pass: for a lock that is taken up again, and for whatever a solver says.
+"""Hold a set of versions against every rule, in one pass: a lock that is taken up again, and whatever a solver says.
 
 It shares no step with any solver; it reads the manifests themselves.
 """
@@ -81,13 +81,12 @@ def _wanted(request: Request, versions: Mapping[str, Version | Manifest]) -> Ite
 def _plugins(
     request: Request, versions: Mapping[str, Version], chosen: Mapping[str, Manifest], problems: list[Problem]
 ) -> bool:
-    """Add what is wrong with each plugin; return whether each comes after all its required plugins, found by id alone."""
+    """Add what is wrong with each plugin; return whether each comes after all it requires, found by id alone."""
     started: set[str] = set()
     in_order = True
     offered: dict[str, set[str]] | None = None
     for plugin, manifest in chosen.items():
-        for obstacle in obstacles(manifest, request):
-            problems.append(Problem(plugin, f"{plugin} {manifest.version} {obstacle.text}"))
+        problems += [Problem(plugin, f"{plugin} {manifest.version} {o.text}") for o in obstacles(manifest, request)]
         for each in manifest.dependencies:
             there = versions.get(each.id)
             if there is None:
@@ -127,7 +126,7 @@ def _ports_and_conflicts(
             yield Problem(plugin, f"{plugin} conflicts with {conflict.id} {there}")
 
 
-def _all_needed_by_id(request: Request, chosen: Mapping[str, Manifest]) -> bool:
+def _all_needed_by_id(request: Request, chosen: dict[str, Manifest]) -> bool:
     """Return whether each plugin is wanted or required by id: ``chosen`` is in start order, and no port is required."""
     needed = set(request.wanted)
     for plugin in reversed(chosen):
