@@ -56,4 +56,4 @@ def kind_of(value: object) -> str:
         case datetime() | date() | time():
             return "a date or time"
         case _:
-            return f"a {type(value).__name__}"
+            return f"something of the type {type(value).__name__}"

@@ -10,8 +10,7 @@ MASK = "***"
 
 _SECRET = re.compile(r"passw(or)?d|passphrase|(^|[_.-])pwd|secret|credential|private[_.-]?key", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
-    r"(keys?|tokens?)($|[_.-])|(Key|Token)s?($|[A-Z])|(^|[_.-])(auth|authorization|cookies?|dsn|pin)($|[_.-])",
-    re.IGNORECASE,
+    r"(?i:(keys?|tokens?)($|[_.-]))|(Key|Token)s?($|[A-Z])|(?i:(^|[_.-])(auth|authorization|cookies?|dsn|pin)($|[_.-]))"
 )
 _IN_ADDRESS = re.compile(r"(?<=://)([^/?#@\s:]*):([^/?#\s]+)(?=@)")
 
