@@ -40,7 +40,7 @@ class Digestion:
         self._written: list[str] = []
 
     async def digest(self, target: Target, page: Record, stored: Stored, text: str) -> Record:
-        """Return ``page`` (as it was read) with all that is made of ``text``; what is stored is reused where it holds."""
+        """Return ``page`` (as it was read) with all that is made of ``text``, reusing what is stored where it holds."""
         old = stored.record
         made = pieces(target.key, text, self._config.passage_words)
         kept = made[: self._config.max_passages]
