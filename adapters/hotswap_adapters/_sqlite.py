@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 import time
@@ -35,6 +36,7 @@ OWN_FOLDER = ".hotswap"
 MAX_SQL_LENGTH = 1_000_000_000
 """SQLite's own bound on a row, in bytes (SQLITE_MAX_LENGTH)."""
 
+_MAGIC = b"SQLite format 3\0"
 _OPEN_POLL_SECONDS = 0.02
 _JOURNAL_BYTES = 16 * 1024 * 1024
 
@@ -141,8 +143,7 @@ class Database:
 
     def _prepare(self) -> None:
         _make_folder(self.path.parent)
-        if self.path.is_dir():
-            raise InvalidRequest(f"{self.path} is a folder.", "The setting `path` names a file.")
+        _check_file(self.path)
         connection = self._connect("PRAGMA synchronous = FULL", f"PRAGMA journal_size_limit = {_JOURNAL_BYTES}")
         self._local.connection = connection
         deadline = time.monotonic() + self._busy_timeout
@@ -202,7 +203,7 @@ def port_error(error: sqlite3.Error, path: Path, what: str) -> PortError:
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
         return Unavailable(f"{path} is locked by another process.", "Try again, or raise `busy_timeout`.")
     if name.startswith("SQLITE_NOTADB"):
-        return InvalidContent(f"{path} is no SQLite database; it was left as it is.", "Set another `path`.")
+        return _foreign(path)
     if name.startswith("SQLITE_CORRUPT"):
         return InvalidContent(f"{path} is damaged: {error}.", "Put it back from a copy, or move it away to start anew.")
     if name.startswith("SQLITE_TOOBIG"):
@@ -210,6 +211,10 @@ def port_error(error: sqlite3.Error, path: Path, what: str) -> PortError:
     if name.startswith("SQLITE_IOERR"):
         return Unavailable(f"{path} cannot be read: {error}.", "Check the disk that holds it.")
     return AdapterFailed(f"sqlite-{what}", "SQLite", error)
+
+
+def _foreign(path: Path) -> InvalidContent:
+    return InvalidContent(f"{path} is no SQLite database; it was left as it is.", "Set another `path`.")
 
 
 _WRITE_FAILURES = frozenset(
@@ -245,6 +250,20 @@ def _absolute(path: str) -> Path:
         return Path(path).expanduser().absolute()
     except RuntimeError as error:
         raise InvalidRequest(f"{path!r} is no file's path: {error}") from error
+
+
+def _check_file(path: Path) -> None:
+    """Look before SQLite does: it would write over a short text file, and open a read-only one without a word."""
+    if path.is_dir():
+        raise InvalidRequest(f"{path} is a folder.", "The setting `path` names a file.")
+    if not path.exists():
+        return
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise NotWritable(f"{path} may not be read and written.", "Make it writable, or set another `path`.")
+    with path.open("rb") as file:
+        start = file.read(len(_MAGIC))
+    if start not in (b"", _MAGIC):
+        raise _foreign(path)
 
 
 def _make_folder(folder: Path) -> None:
