@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 
@@ -9,3 +12,13 @@ import pytest
 def anyio_backend() -> str:
     """Run async tests on asyncio: the kernel lives on one asyncio loop."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the user's own plugins and cache out of the tests, and the tests out of them."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOTSWAP_HOME", str(home))
+        patch.setenv("HOTSWAP_CACHE", str(home / "cache"))
+        yield home

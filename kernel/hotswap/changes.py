@@ -231,6 +231,6 @@ def _adjusted(
     return attrs.evolve(
         settings,
         enabled=(*kept, *names.values()),
-        disabled=tuple({*settings.disabled, *gone} - set(names)),
+        disabled=tuple(sorted({*settings.disabled, *gone} - set(names))),
         ports={port: names for port, names in {**ports, **select}.items() if names},
     )
