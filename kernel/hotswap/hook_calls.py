@@ -24,12 +24,10 @@ surroundings: ContextVar[HookContext] = ContextVar("hotswap_surroundings", defau
 class Before(Moment):
     """Before a call: arguments may be replaced, or the call skipped."""
 
-    __slots__ = ("_streams", "arguments")
-
-    def __init__(self, context: HookContext, arguments: dict[str, Any], *, streams: bool = False) -> None:
-        super().__init__(context, {"arguments": MappingProxyType(arguments)})
+    def __init__(self, context: HookContext, arguments: dict[str, Any]) -> None:
+        self.context = context  # Moment's own fields: this is paid by every hooked call
+        self.data = {"arguments": MappingProxyType(arguments)}
         self.arguments = arguments
-        self._streams = streams
 
     def modify(self, changes: Mapping[str, Any]) -> None:
         new = _only(changes, "arguments")
@@ -40,40 +38,45 @@ class Before(Moment):
                 hint = nearest(str(name), self.arguments) or f"Its parameters: {', '.join(self.arguments) or 'none'}."
                 raise Unusable(f"the method has no parameter {name!r}. {hint}")
         self.arguments = {**self.arguments, **new}
-        self.data = MappingProxyType({"arguments": MappingProxyType(self.arguments)})
+        self.data = {"arguments": MappingProxyType(self.arguments)}
 
     def take_skip(self, action: Skip) -> None:
-        if self._streams and not (hasattr(action.result, "__aiter__") or _is_items(action.result)):
-            raise Unusable(
-                f"the answer of a stream is an iterable of its items, and not {type(action.result).__name__}"
-            )
         self.skip = action
 
 
+class BeforeStream(Before):
+    """Before a stream: what is given in its place must be items."""
+
+    def take_skip(self, action: Skip) -> None:
+        result = action.result
+        single = isinstance(result, str | bytes | Mapping)
+        if not hasattr(result, "__aiter__") and (single or not hasattr(result, "__iter__")):
+            raise Unusable(f"the answer of a stream is an iterable of its items, and not {type(result).__name__}")
+        super().take_skip(action)
+
+
 class After(Moment):
-    """After a call: the result may be replaced, but not that of a stream, whose items are gone."""
+    """After a call: the result may be replaced."""
 
-    __slots__ = ("_streams", "result")
-
-    def __init__(
-        self, context: HookContext, arguments: dict[str, Any], result: Any = None, *, streams: bool = False
-    ) -> None:
+    def __init__(self, context: HookContext, arguments: dict[str, Any], result: Any = None) -> None:
         super().__init__(context, {"arguments": MappingProxyType(arguments), "result": result})
+        self.arguments = arguments
         self.result = result
-        self._streams = streams
 
     def modify(self, changes: Mapping[str, Any]) -> None:
-        new = _only(changes, "result")
-        if self._streams:
-            raise Unusable("the items of a stream have been handed out already")
-        self.result = new
-        self.data = MappingProxyType({**self.data, "result": new})
+        self.result = _only(changes, "result")
+        self.data = {"arguments": MappingProxyType(self.arguments), "result": self.result}
+
+
+class AfterStream(After):
+    """After a stream: its items are gone."""
+
+    def modify(self, changes: Mapping[str, Any]) -> None:
+        raise Unusable("the items of a stream have been handed out already")
 
 
 class Failed(Moment):
     """After a call that failed: to look at, or to abort with another reason."""
-
-    __slots__ = ()
 
     def __init__(self, context: HookContext, arguments: dict[str, Any], error: Exception) -> None:
         super().__init__(context, {"arguments": MappingProxyType(arguments), "error": error})
@@ -89,7 +92,7 @@ class MethodHooks:
     def __init__(
         self, port: str, method: str, entries: Mapping[Stage, Iterable[Entry]], record: HookRecord, seconds: float
     ) -> None:
-        self._plain = HookContext(port=port, method=method)
+        self._port, self._method = port, method
         self._contexts: dict[str, tuple[HookContext, HookContext]] = {}
         self._pre, self._post, self._error = (
             Chain(entries[stage], record, seconds) if entries.get(stage) else None for stage in ("pre", "post", "error")
@@ -106,7 +109,8 @@ class MethodHooks:
         Raises:
             HookAborted: a handler returned Abort.
         """
-        context = self._context(source)
+        kept = self._contexts.get(source)
+        context = kept[1] if kept is not None and kept[0] is surroundings.get() else self._context(source)
         if self._pre is not None:
             before = Before(context, arguments)
             await self._pre.run(before)
@@ -131,7 +135,7 @@ class MethodHooks:
         context = self._context(source)
         skip: Skip | None = None
         if self._pre is not None:
-            before = Before(context, arguments, streams=True)
+            before = BeforeStream(context, arguments)
             await self._pre.run(before)
             arguments, skip = before.arguments, before.skip
         try:
@@ -142,7 +146,7 @@ class MethodHooks:
             await self._failed(context, arguments, error)
             raise
         if self._post is not None:
-            await self._post.run(After(context, arguments, streams=True))
+            await self._post.run(AfterStream(context, arguments))
 
     async def _after(self, context: HookContext, arguments: dict[str, Any], result: Any) -> Any:
         if self._post is None:
@@ -159,13 +163,11 @@ class MethodHooks:
                 raise aborted from error
 
     def _context(self, source: str) -> HookContext:
-        """Return where the call comes from; the last one of each source is kept, since most calls come in runs."""
+        """Return where a call comes from, and keep it for the next call of that source: calls come in runs."""
         around = surroundings.get()
-        kept = self._contexts.get(source)
-        if kept is None or kept[0] is not around:
-            made = evolve(around, source=source or around.source, port=self._plain.port, method=self._plain.method)
-            kept = self._contexts[source] = (around, made)
-        return kept[1]
+        made = evolve(around, source=source or around.source, port=self._port, method=self._method)
+        self._contexts[source] = (around, made)
+        return made
 
 
 def _only(changes: Mapping[str, Any], key: str) -> Any:
@@ -173,10 +175,6 @@ def _only(changes: Mapping[str, Any], key: str) -> Any:
         given = ", ".join(map(repr, changes)) if isinstance(changes, Mapping) else type(changes).__name__
         raise Unusable(f"Modify takes {{{key!r}: ...}} here, and not {given or 'nothing'}")
     return changes[key]
-
-
-def _is_items(result: Any) -> bool:
-    return hasattr(result, "__iter__") and not isinstance(result, str | bytes | Mapping)
 
 
 async def _items(items: Any) -> AsyncGenerator[Any, None]:

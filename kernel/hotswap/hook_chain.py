@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from attrs import field, frozen
@@ -66,14 +65,13 @@ class Unusable(Exception):
 class Moment:
     """What one run of a stage is about. Subclasses say what an action does to it."""
 
-    __slots__ = ("context", "data", "deadline", "results", "skip")
+    skip: Skip | None = None
+    deadline: Deadline | None = None
+    results: list[HookResult] | None = None
 
-    def __init__(self, context: HookContext, data: dict[str, Any]) -> None:
+    def __init__(self, context: HookContext, data: Mapping[str, Any]) -> None:
         self.context = context
-        self.data: Mapping[str, Any] = MappingProxyType(data)
-        self.skip: Skip | None = None
-        self.deadline: Deadline | None = None
-        self.results: list[HookResult] | None = None
+        self.data = data
 
     def modify(self, changes: Mapping[str, Any]) -> None:
         """Take other data."""
@@ -100,56 +98,56 @@ class Chain:
     __slots__ = ("_record", "_seconds", "_steps")
 
     def __init__(self, entries: Iterable[Entry], record: HookRecord, seconds: float) -> None:
-        self._steps = tuple((entry, frozenset((entry,))) for entry in in_order(entries))
+        # What the loop reads of an entry stands beside it: the loop is paid by every hooked call.
+        self._steps = tuple(
+            (each, each.handler, each.is_async, each.point, each.count, frozenset((each,)))
+            for each in in_order(entries)
+        )
         self._record = record
         self._seconds = seconds
 
-    async def run(self, moment: Moment) -> None:
+    def run(self, moment: Moment) -> Awaitable[None]:
         """Run the handlers; ``moment`` has what came of it.
 
         Raises:
             HookAborted: a handler returned Abort.
         """
-        await watched(self._run(moment), partial(self._wait, moment))
-
-    def _wait(self, moment: Moment) -> Deadline | None:
-        task = asyncio.current_task()
-        if task is not None:
-            moment.deadline = Deadline(self._seconds, task)
-            moment.deadline.begin()
-        return moment.deadline
+        return watched(self._run(moment), moment, self._seconds)
 
     async def _run(self, moment: Moment) -> None:
-        # One loop without helpers on the way of a handler that returns None: this is paid by every hooked call.
-        busy = _busy.get()
         event: HookEvent | None = None
-        for entry, alone in self._steps:
-            if entry in busy:
-                continue
-            if event is None or event.point is not entry.point or event.data is not moment.data:
-                event = HookEvent(entry.point, datetime.now(UTC), moment.data, moment.context)
-            entry.count.calls += 1
-            if moment.deadline is not None:
-                moment.deadline.begin()
-            token = _busy.set(busy | alone if busy else alone)
-            try:
-                action: Any = await entry.handler(event) if entry.is_async else entry.handler(event)  # type: ignore[misc]
-                if action is not None and type(action) not in _ACTIONS:
-                    action = await _checked(action)
-            except asyncio.CancelledError as error:
-                self._fail(entry, moment, self._own(moment, error))
-                continue
-            except Exception as error:  # noqa: BLE001 - a handler's failure is its own: logged, counted, recorded
-                self._fail(entry, moment, error)
-                continue
-            finally:
-                _busy.reset(token)
-            if moment.deadline is not None:
-                moment.deadline.end()
-            if action is not None or moment.results is not None:
-                self._apply(entry, moment, action)
-                if moment.skip is not None:
-                    return
+        last = ""
+        results = moment.results
+        busy = _busy.get()
+        before = _busy.set(busy)
+        try:
+            for entry, handler, is_async, point, count, alone in self._steps:
+                if busy and entry in busy:
+                    continue
+                _busy.set(busy | alone if busy else alone)
+                if event is None or last is not point:
+                    last = point
+                    event = HookEvent(point, datetime.now(UTC), moment.data, moment.context)
+                count.calls += 1
+                try:
+                    action: Any = await handler(event) if is_async else handler(event)  # type: ignore[misc]
+                    if action is not None and type(action) not in _ACTIONS:
+                        action = await _checked(action)
+                except asyncio.CancelledError as error:
+                    self._fail(entry, moment, self._own(moment, error))
+                    continue
+                except Exception as error:  # noqa: BLE001 - a handler's failure is its own: logged, counted, recorded
+                    self._fail(entry, moment, error)
+                    continue
+                if moment.deadline is not None:
+                    moment.deadline.again()
+                if action is not None or results is not None:
+                    self._apply(entry, moment, action)
+                    event = None
+                    if moment.skip is not None:
+                        return
+        finally:
+            _busy.reset(before)
 
     def _own(self, moment: Moment, error: asyncio.CancelledError) -> Exception:
         """Return the failure behind a cancellation, or raise it again where somebody else wants the task to end."""
@@ -162,7 +160,7 @@ class Chain:
 
     def _fail(self, entry: Entry, moment: Moment, error: Exception) -> None:
         if moment.deadline is not None:
-            moment.deadline.end()
+            moment.deadline.again()
         self._record.failed(entry.point, entry.source, error)
         if moment.results is not None:
             moment.results.append(HookResult(entry.source, error=error))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from types import coroutine
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from typing import Any, Protocol
 
 
 class Deadline:
@@ -26,7 +24,7 @@ class Deadline:
         self._cancelling = 0
 
     def begin(self) -> None:
-        """Give the next handler its time."""
+        """Start the clock."""
         self._cancelling = self._task.cancelling()
         self._expired = False
         self._timer = self._task.get_loop().call_later(self._seconds, self._expire)
@@ -41,24 +39,37 @@ class Deadline:
         self._expired = False
         return self._task.uncancel() <= self._cancelling
 
+    def again(self) -> None:
+        """Give the next handler its own time."""
+        self.end()
+        self.begin()
+
     def _expire(self) -> None:
         self._expired = True
         self._task.cancel()
 
 
+class Watched(Protocol):
+    """Where the work finds its deadline, to begin and end it around each handler."""
+
+    deadline: Deadline | None
+
+
 @coroutine
-def watched(work: Coroutine[Any, Any, T], waits: Callable[[], Deadline | None]) -> Generator[Any, Any, T]:
-    """Run ``work``; ``waits`` is called when it waits for the first time, and its deadline is ended with the work.
+def watched(work: Coroutine[Any, Any, None], watch: Watched, seconds: float) -> Generator[Any, Any, None]:
+    """Run ``work``; when it waits for the first time, put a deadline that runs on ``watch``.
 
     Most handlers never wait, and ``asyncio.timeout`` around each would cost more than they do. So the first step is
     taken by hand, and only work that comes back from it unfinished gets a timer.
     """
     try:
         awaited = work.send(None)
-    except StopIteration as stop:
-        value: T = stop.value
-        return value
-    deadline = waits()
+    except StopIteration:
+        return
+    task = asyncio.current_task()
+    if task is not None:
+        watch.deadline = Deadline(seconds, task)
+        watch.deadline.begin()
     try:
         while True:
             try:
@@ -70,9 +81,8 @@ def watched(work: Coroutine[Any, Any, T], waits: Callable[[], Deadline | None]) 
                 awaited = work.throw(error)
             else:
                 awaited = work.send(sent)
-    except StopIteration as stop:
-        value = stop.value
-        return value
+    except StopIteration:
+        return
     finally:
-        if deadline is not None:
-            deadline.end()
+        if watch.deadline is not None:
+            watch.deadline.end()

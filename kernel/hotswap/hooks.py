@@ -160,10 +160,8 @@ class Hooks:
 
 
 class _Fired(Moment):
-    __slots__ = ("_skippable",)
-
     def __init__(self, point: str, context: HookContext, data: dict[str, Any]) -> None:
-        super().__init__(context, data)
+        super().__init__(context, MappingProxyType(data))
         self.results = []
         self._skippable = point in FIRED and point.startswith("pre_")
 
