@@ -30,7 +30,7 @@ def _escaped(match: re.Match[str]) -> str:
     found = match[0]
     if found.startswith("_"):
         return r"\_" * len(found)
-    return rf"{found}\." if found == "www" else f"\\{found}"
+    return "www\\" if found == "www" else f"\\{found}"
 
 
 class MarkdownFormatter(Formatter):

@@ -20,14 +20,16 @@ def one_line(text: str) -> str:
 
 def link_to(url: str) -> str:
     """Return ``url`` in the characters that an address may have, or an empty text where it must not become a link."""
-    address = quote(one_line(url), safe=_URL_CHARACTERS, errors="replace")
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(one_line(url))
     except ValueError:
         return ""
     if parts.scheme not in LINKED or not (parts.netloc or parts.scheme == "file"):
         return ""
-    return address
+    host = quote(parts.netloc, safe=f"{_URL_CHARACTERS}[]")
+    query = f"?{parts.query}" if parts.query else ""
+    fragment = f"#{parts.fragment}" if parts.fragment else ""
+    return f"{parts.scheme}://{host}{quote(f'{parts.path}{query}{fragment}', safe=_URL_CHARACTERS)}"
 
 
 def readable(url: str) -> str:
