@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import asdict
 
+import hotswap_plugins
+from hotswap_adapters.search.sqlite import SqliteSearchConfig
+from hotswap_adapters.storage.sqlite import SqliteStorageConfig
+from hotswap_plugins.memory import CannedAI, CannedScraper, LimitedStorage, MemoryConfig
+from hotswap_ports import (
+    CompletionRequest,
+    FeatureUnsupported,
+    InputSpec,
+    InvalidRequest,
+    Message,
+    NotFound,
+    ScrapeRequest,
+    TooLarge,
+    testing,
+)
 from hotswap_ports.testing import (
     AIContract,
     FormatterContract,
@@ -50,3 +70,89 @@ class TestMemoryWorkflow(WorkflowContract):
     @pytest.fixture
     def inputs(self) -> dict[str, Any]:
         return {"words": ("heron",), "times": 2, "loud": True}
+
+
+class TestCannedAI(AIContract):
+    """As the plugin ``memory`` builds it."""
+
+    @pytest.fixture
+    def ai(self) -> MemoryAI:
+        return CannedAI(MemoryConfig(answers=("In the river.",)))
+
+
+async def test_the_plugins_settings_fill_its_twins() -> None:
+    """Pages, answers and the limit come from the settings; without them there is nothing to give."""
+    config = MemoryConfig(pages={"https://a.example.org/": "Herons."}, answers=("One.", "Two."), max_value_bytes=3)
+    assert (await CannedScraper(config).scrape(ScrapeRequest("https://a.example.org/"))).text == "Herons."
+    with pytest.raises(NotFound):
+        await CannedScraper(MemoryConfig()).scrape(ScrapeRequest("https://a.example.org/"))
+    ai, request = CannedAI(config), CompletionRequest((Message("user", "?"),))
+    assert [(await ai.complete(request)).text for _ in range(3)] == ["One.", "Two.", "One."]
+    assert not CannedAI(MemoryConfig()).features.generative
+    with pytest.raises(TooLarge):
+        await LimitedStorage(config).put("key", b"four")
+
+
+async def test_answers_may_be_a_function_and_obey_the_request() -> None:
+    """A function sees the request; stop texts and max_tokens cut; a stream gives the same text word by word."""
+    ai = MemoryAI(lambda request: f"You said:  {request.messages[-1].content}! STOP and more.\n")
+    messages = (Message("user", "hello there"),)
+    assert (await ai.complete(CompletionRequest(messages, stop=("STOP", "")))).text == "You said:  hello there! "
+    short = await ai.complete(CompletionRequest(messages, max_tokens=3))
+    assert (short.text, short.finish_reason, short.usage.output_tokens) == ("You said:", "length", 3)
+    whole = await ai.complete(CompletionRequest(messages))
+    chunks = [each async for each in ai.stream(CompletionRequest(messages))]
+    assert "".join(each.text for each in chunks) == whole.text
+    assert len(chunks) > 5
+    assert chunks[-1].usage == whole.usage
+    with pytest.raises(FeatureUnsupported):
+        await ai.complete(CompletionRequest(messages, json_schema={}))
+    assert (await MemoryAI("One string.").complete(CompletionRequest(messages))).text == "One string."
+    with pytest.raises(InvalidRequest):
+        MemoryAI(())
+
+
+async def test_a_workflow_may_have_inputs_of_its_own() -> None:
+    """Given inputs are checked and reported: a required one is wanted, what is unknown is named."""
+    workflow = MemoryWorkflow(inputs=(InputSpec("name", required=True),))
+    with pytest.raises(InvalidRequest, match="'name' is missing"):
+        await workflow.run({})
+    with pytest.raises(InvalidRequest, match="no input other"):
+        await workflow.run({"name": "x", "other": 1})
+    assert "name = 'x'" in (await workflow.run({"name": "x"})).rendered.text
+
+
+def test_the_twins_need_no_pytest() -> None:
+    """Where pytest is not installed, the package and every twin work; a suite says what is missing."""
+    code = (
+        "import sys; sys.modules['pytest'] = None\n"
+        "import hotswap_ports.testing as testing\n"
+        "import hotswap_plugins.memory\n"
+        "twins = [getattr(testing, name)() for name in testing.__all__ if name.startswith('Memory')]\n"
+        "assert len(twins) == 6\n"
+        "try: testing.AIContract\n"
+        "except ImportError: print('no pytest')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("no pytest\n", "")
+
+
+def test_every_name_of_the_package_can_be_had() -> None:
+    """``__all__`` and ``dir`` name what exists, and what does not is an AttributeError."""
+    assert testing.__all__ == sorted(testing.__all__)
+    assert set(testing.__all__) <= set(dir(testing))
+    assert all(isinstance(getattr(testing, name), type) for name in testing.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'MemoryFridge'"):
+        testing.MemoryFridge  # noqa: B018 - the access is what is tested
+
+
+@pytest.mark.parametrize(
+    ("folder", "config"),
+    [("memory", MemoryConfig()), ("sqlite_storage", SqliteStorageConfig()), ("sqlite_search", SqliteSearchConfig())],
+)
+def test_manifest_and_class_have_the_same_defaults(folder: str, config: Any) -> None:
+    """A schema's defaults are those of the class that the settings become."""
+    text = (Path(hotswap_plugins.__path__[0]) / folder / "plugin.toml").read_text(encoding="utf-8")
+    properties = tomllib.loads(text)["plugin"]["config"]["schema"]["properties"]
+    defaults = {name: each["default"] for name, each in properties.items()}
+    assert defaults == {name: list(each) if isinstance(each, tuple) else each for name, each in asdict(config).items()}

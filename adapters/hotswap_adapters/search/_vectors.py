@@ -28,7 +28,7 @@ class Space(Protocol):
         """Return a space that has ``rows`` too; this one stays as it is, for readers of an older snapshot."""
 
     def nearest(self, query: Vector, most: int, upto: int, allowed: Collection[int] | None) -> list[Scored]:
-        """Return the ``most`` best, and all that are as good as the last of them, in no order."""
+        """Return at least the ``most`` best and all that are as good as the last of them, in no order."""
 
 
 class ArraySpace:
@@ -50,22 +50,26 @@ class ArraySpace:
         import numpy as np
 
         numbers = np.fromiter((number for number, _ in rows), np.int64, len(rows))
-        added = np.frombuffer(b"".join(data for _, data in rows), "<f4").reshape(len(rows), -1)
+        added = np.frombuffer(b"".join(data for _, data in rows), "<f4").reshape(len(rows), self._matrix.shape[1])
         return ArraySpace(np.concatenate((self._numbers, numbers)), np.concatenate((self._matrix, added)))
 
     def nearest(self, query: Vector, most: int, upto: int, allowed: Collection[int] | None) -> list[Scored]:
-        """Multiply the matrix with the query."""
+        """Multiply the matrix with the query in float32, then those that may be among the best in float64."""
         import numpy as np
 
         count = int(np.searchsorted(self._numbers, upto, side="right"))
-        numbers = self._numbers[:count]
-        scores = (self._matrix[:count] @ np.frombuffer(query.data, "<f4")).astype(np.float64).round(DIGITS)
+        wanted = np.frombuffer(query.data, "<f4")
+        numbers, matrix = self._numbers[:count], self._matrix[:count]
         if allowed is not None:
             mask = np.isin(numbers, np.fromiter(allowed, np.int64, len(allowed)))
-            numbers, scores = numbers[mask], scores[mask]
-        if len(scores) > most:
-            mask = scores >= np.partition(scores, -most)[-most]
-            numbers, scores = numbers[mask], scores[mask]
+            numbers, matrix = numbers[mask], matrix[mask]
+        if len(numbers) > most:
+            # The product's last digits depend on a row's place in the matrix: equal vectors could come out unlike.
+            rough = matrix @ wanted
+            error = 2 * query.dimensions * np.finfo(np.float32).eps
+            mask = rough >= np.partition(rough, -most)[-most] - error
+            numbers, matrix = numbers[mask], matrix[mask]
+        scores = np.einsum("ij,j->i", matrix, wanted, dtype=np.float64).round(DIGITS)
         return list(zip(scores.tolist(), numbers.tolist(), strict=True))
 
 
