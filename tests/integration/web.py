@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
@@ -112,10 +113,12 @@ class Web:
 
 
 @asynccontextmanager
-async def serving(routes: Mapping[str, Route] | None = None) -> AsyncIterator[Web]:
+async def serving(
+    routes: Mapping[str, Route] | None = None, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Web]:
     """Serve on a free port of 127.0.0.1 for as long as the ``async with`` lasts."""
     web = Web(routes=dict(routes or {}))
-    server = await asyncio.start_server(web._connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(web._connected, "127.0.0.1", 0, ssl=tls)
     web.base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield web

@@ -24,6 +24,8 @@ _BLOCKS = (
 _BREAK = "\x1e"
 _SHORT = 250  # characters; trafilatura's own bound for a text that it trusts (MIN_EXTRACTED_SIZE)
 
+_log = logging.getLogger(__name__)
+
 # Without a handler of their own their warnings go to stderr, across the host's progress bars.
 for _name in ("trafilatura", "htmldate", "justext", "courlan"):
     logging.getLogger(_name).addHandler(logging.NullHandler())
@@ -50,12 +52,17 @@ def read_html(html: str, links: Links) -> Content:
     main = _main(html, page)
     return Content(
         text=main.text if len(main.text) >= _SHORT else _visible(tree) or main.text,
-        title=main.title or title,
+        title=_title(title, main.title),
         links=links.all(),
         language=language if _LANGUAGE.fullmatch(language) else None,
         author=main.author,
         published=main.published,
     )
+
+
+def _title(written: str, found: str) -> str:
+    """Return the title without the site's name where that was found in it; a heading from elsewhere is no title."""
+    return found if not written or (found and found.casefold() in written.casefold()) else written
 
 
 def visible_text(html: str) -> str:
@@ -64,6 +71,14 @@ def visible_text(html: str) -> str:
 
 
 def _main(html: str, url: str) -> Content:
+    try:
+        return _extract(html, url)
+    except Exception:  # noqa: BLE001 - broken markup makes it raise whatever lxml does; the visible text is left
+        _log.info("No main text was found on %s; its visible text is taken.", url, exc_info=True)
+        return Content("")
+
+
+def _extract(html: str, url: str) -> Content:
     import trafilatura
 
     document = trafilatura.bare_extraction(

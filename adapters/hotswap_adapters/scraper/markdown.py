@@ -7,15 +7,18 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from hotswap_adapters.scraper.content import Content, Links, one_line, paragraphs
 
 if TYPE_CHECKING:
-    from markdown_it.token import Token
+    from markdown_it.rules_core import StateCore
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.{0,20000}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
 _FIELD = re.compile(r"^(title|author|date|lang|language)[ \t]*:[ \t]*[\"']?(.*?)[\"']?[ \t]*$", re.M)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_LARGEST = 2_000_000  # characters, a few seconds of parsing; what is larger is read as plain text
+_LONGEST = 20_000  # characters of a paragraph; nested brackets take time by the square of it
 _BLOCK_ENDS = ("paragraph_close", "heading_close", "table_close", "blockquote_close")
 
 
@@ -26,7 +29,9 @@ def read_markdown(text: str, links: Links) -> Content:
     """
     front = _FRONT_MATTER.match(text)
     fields = dict(_FIELD.findall(front[1])) if front else {}
-    tokens = MarkdownIt("commonmark").enable("table").parse(text[front.end() :] if front else text)
+    if len(text) > _LARGEST:
+        return Content(text.strip("\n"))
+    tokens = _parser().parse(text[front.end() :] if front else text)
     reader = _Reader(links)
     reader.read(tokens)
     date = _DATE.match(fields.get("date", ""))
@@ -38,6 +43,22 @@ def read_markdown(text: str, links: Links) -> Content:
         author=fields.get("author") or None,
         published=date[0] if date else None,
     )
+
+
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark").enable("table")
+    parser.core.ruler.at("inline", _inline)
+    return parser
+
+
+def _inline(state: StateCore) -> None:
+    """Parse what stands within blocks, but for paragraphs so long that brackets in them would take minutes."""
+    for token in state.tokens:
+        if token.type == "inline" and len(token.content) > _LONGEST:
+            token.children = [Token("text", "", 0, content=token.content)]
+        elif token.type == "inline":
+            token.children = []
+            state.md.inline.parse(token.content, state.md, state.env, token.children)
 
 
 class _Reader:

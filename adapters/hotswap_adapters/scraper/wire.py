@@ -82,7 +82,7 @@ class Wire:
         found = await anyio.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
         addresses = [ipaddress.ip_address(each[4][0]) for each in found]
         for each in addresses:
-            if not each.is_global or each.is_multicast:
+            if not _is_public(each):
                 raise Refused(
                     f"{address.host} is at the private address {each}, and block_private is set.",
                     "Set block_private = false in the scraper's settings to read it.",
@@ -90,6 +90,10 @@ class Wire:
         host = f"[{addresses[0]}]" if addresses[0].version == 6 else str(addresses[0])
         url = f"{address.scheme}://{host}:{address.port}{address.target}"
         return url, {"sni_hostname": address.host}
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return address.is_global and not address.is_multicast
 
 
 def _host_header(address: Address) -> str:
