@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
+import attrs
 from attrs import frozen
-from packaging.version import Version
 
 from hotswap.changes import Changes
 from hotswap.errors import HotswapError, LockInvalid
 from hotswap.instance import describe
 from hotswap.lifecycle import Lifecycle
-from hotswap.lock import LOCK_NAME, read
+from hotswap.lock import Lock, read
 from hotswap.manifest import Manifest
-from hotswap.plan import Plan, Step
+from hotswap.plan import Step, provider_names
+from hotswap.planner import LOCK_NAME
 from hotswap.resolver.model import Chosen
 from hotswap.states import State
 from hotswap_ports import NotReady
@@ -45,14 +46,16 @@ class Boot:
     async def start(self) -> None:
         """Solve, then open in the solution's order."""
         changes = self._changes
-        solution, left_out = changes.planner.solve_most(changes.settings, locked=self._locked())
+        solution, left_out = changes.planner.solve_most(changes.settings, lock=self._lock())
         for plugin, error in left_out.items():
             self._lifecycle.note(plugin, State.BLOCKED, describe(error), error)
         changes.solution = solution
+        changes.providers = provider_names(changes.planner.manifests_of(solution).values())
         for chosen in solution.plugins:
             self._lifecycle.note(chosen.id, State.RESOLVED, chosen.reason)
         for chosen in solution.plugins:
             await self._open(chosen)
+        self._lifecycle.wiring.settled = True
         if self._waiting():
             self._retrying = asyncio.create_task(self._retry(), name="hotswap: retry plugins that were not ready")
 
@@ -62,14 +65,14 @@ class Boot:
             self._retrying.cancel()
             await asyncio.gather(self._retrying, return_exceptions=True)
 
-    def _locked(self) -> dict[str, Version]:
-        """Return the versions that the lock prefers; one that cannot be read is a problem, and no preference."""
+    def _lock(self) -> Lock | None:
+        """Return the project's lock; one that cannot be read is a problem, and decides nothing."""
         path = self._changes.settings.folder / LOCK_NAME
         try:
-            return dict(read(path).versions()) if path.is_file() else {}
+            return read(path) if path.is_file() else None
         except LockInvalid as error:
             self.problems.append(error)
-            return {}
+            return None
 
     async def _open(self, chosen: Chosen) -> None:
         lifecycle, changes = self._lifecycle, self._changes
@@ -80,7 +83,7 @@ class Boot:
             lifecycle.note(chosen.id, State.WAITING, f"it waits for {names}", blocked_by=missing)
             return
         step = Step("start", chosen.id, after=found.manifest.raw_version, reason=chosen.reason)
-        plan = Plan((step,), changes.solution, changes.settings, lifecycle.wiring.selected, changes.revision)
+        plan = attrs.evolve(changes.no_steps(changes.settings), steps=(step,))
         try:
             await lifecycle.apply(plan, {chosen.id: found})
         except NotReady as error:

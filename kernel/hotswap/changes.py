@@ -31,6 +31,8 @@ class Changes:
         self.planner = planner
         self.lifecycle = lifecycle
         self.solution = Solution(())
+        self.providers: Mapping[str, tuple[str, ...]] = {}
+        """Port -> names of its providers in the solution."""
         self.revision = 0
         self._lock = asyncio.Lock()
         self._under_way: dict[tuple[str, ...], asyncio.Task[Plan]] = {}
@@ -91,7 +93,7 @@ class Changes:
             for port in (step.subject for step in steps)
             for each in self.lifecycle.rebuilt_with(port)
         ]
-        return Plan((*steps, *rebuild), self.solution, settings, selected, self.revision)
+        return Plan((*steps, *rebuild), self.solution, settings, selected, self.providers, self.revision)
 
     def _all_that_go(self, disable: Collection[str], cascade: bool) -> set[str]:
         """Return what goes with the disabled plugins, after checking that all of it may."""
@@ -169,7 +171,12 @@ class Changes:
     def _commit(self, plan: Plan) -> None:
         self.settings = plan.settings
         self.solution = plan.solution
+        self.providers = plan.providers
         self.revision += 1
+
+    def no_steps(self, settings: Settings) -> Plan:
+        """Return a plan that opens and closes nothing, and puts other settings in force."""
+        return Plan((), self.solution, settings, self.lifecycle.wiring.selected, self.providers, self.revision)
 
     async def configure(self, plugin: str, values: Mapping[str, Any], hooks: Hooks) -> Plan:
         """Change a plugin's settings."""
@@ -181,10 +188,10 @@ class Changes:
             settings = attrs.evolve(changes.settings, config={**changes.settings.config, plugin: config})
             instance = changes.lifecycle.instances.get(plugin)
             if instance is None:
-                return Plan((), changes.solution, settings, changes.lifecycle.wiring.selected, changes.revision)
-            if instance.context.watched:
+                return changes.no_steps(settings)
+            if instance.context.watches_config:
                 instance.context.replace_config(effective)
-                return Plan((), changes.solution, settings, changes.lifecycle.wiring.selected, changes.revision)
+                return changes.no_steps(settings)
             renew = {plugin: "its settings changed"}
             return changes.planner.plan(changes.running(), changes.solution, settings, renew)
 

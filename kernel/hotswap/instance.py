@@ -117,9 +117,10 @@ class Instance:
             self.manifest.raw_version,
             config=prepared.config,
             grants=prepared.grants,
-            storage=lambda: wiring.handle(Storage, None, self.id),  # type: ignore[type-abstract]
-            ai=lambda: wiring.handle(AIProvider, None, self.id),  # type: ignore[type-abstract]
-            hooks=self.staging,
+            storage=lambda: wiring.handle(Storage, None, self.id),
+            ai=lambda: wiring.handle(AIProvider, None, self.id),
+            hooks=hooks,
+            staging=self.staging,
             exit_stack=self.stack,
             limits=prepared.grants.limits,
         )
@@ -134,7 +135,6 @@ class Instance:
         try:
             await self._open()
         except BaseException:
-            self.staging.discard()
             await self._undo_quietly()
             raise
 

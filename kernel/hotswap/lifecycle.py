@@ -64,7 +64,7 @@ class Lifecycle:
         """
         opening = [found[each] for each in plan.subjects("start", "replace")]
         closing = [self.instances[each] for each in plan.subjects("replace", "stop") if each in self.instances]
-        opened = await self._open_all(opening, closing, plan.settings, fresh)
+        opened = await self._open_all(opening, closing, plan, fresh)
         self._switch(plan, opened, closing)
         errors = await self._retire(closing)
         await self._tell(opened, closing, plan.settings)
@@ -73,7 +73,7 @@ class Lifecycle:
             raise TeardownFailed(errors)
 
     async def _open_all(
-        self, opening: list[Found], closing: list[Instance], settings: Settings, fresh: Collection[str]
+        self, opening: list[Found], closing: list[Instance], plan: Plan, fresh: Collection[str]
     ) -> list[Instance]:
         prepared: list[Prepared] = []
         opened: list[Instance] = []
@@ -82,11 +82,11 @@ class Lifecycle:
             for each in opening:
                 current = each.id
                 self.note(current, State.LOADING, "its code is being imported")
-                prepared.append(await prepare(each, self.ports, settings, self.environ, fresh=current in fresh))
-            self._check_gaps(prepared)
+                prepared.append(await prepare(each, self.ports, plan.settings, self.environ, fresh=current in fresh))
+            self._check_gaps(prepared, plan)
             for ready in prepared:
                 current = ready.found.id
-                instance = Instance(ready, self.wiring, self.hooks, settings, next(self._numbers))
+                instance = Instance(ready, self.wiring, self.hooks, plan.settings, next(self._numbers))
                 await instance.open()
                 opened.append(instance)
                 self._fill_empty(instance)
@@ -96,23 +96,16 @@ class Lifecycle:
             raise
         return opened
 
-    def _check_gaps(self, prepared: Iterable[Prepared]) -> None:
-        """List every need of every plugin that cannot be filled, counting on those that open before it.
+    def _check_gaps(self, prepared: Iterable[Prepared], plan: Plan) -> None:
+        """List every need of every plugin that cannot be filled once the plan is carried out.
 
         Raises:
             InjectionFailed: there are such.
         """
-        expected: dict[str, list[str]] = {}
-        gaps: list[str] = []
-        targets: list[str] = []
-        for each in prepared:
-            found = self.wiring.gaps(each.needs, expected)
-            targets += [each.found.id] if found else []
-            gaps += [f"{each.found.id}: {gap}" for gap in found]
-            for provide in each.found.manifest.provides:
-                expected.setdefault(provide.port, []).append(provide.name)
+        found = {each.found.id: self.wiring.gaps(each.needs, plan.providers) for each in prepared}
+        gaps = [f"{plugin}: {gap}" for plugin, some in found.items() for gap in some]
         if gaps:
-            raise InjectionFailed(" and ".join(f"Plugin {each!r}" for each in targets), gaps)
+            raise InjectionFailed(" and ".join(f"Plugin {each!r}" for each, some in found.items() if some), gaps)
 
     def _fill_empty(self, instance: Instance) -> None:
         """Let an opened plugin serve ports that nobody serves: plugins that open after it may call it at once."""
@@ -191,7 +184,7 @@ class Lifecycle:
             if old is None:
                 continue
             try:
-                opened = await self._open_all([old.prepared.found], [old], plan.settings, ())
+                opened = await self._open_all([old.prepared.found], [old], plan, ())
             except (HotswapError, NotReady) as error:
                 errors.append(error)
                 continue

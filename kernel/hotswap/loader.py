@@ -54,7 +54,7 @@ def load(found: Found, ports: PortDirectory, *, fresh: bool = False) -> Loaded:
             raise PluginLoadFailed(manifest.id, "its manifest has no [plugin.python], so there is no code to load")
         return Loaded(found, None, {}, Plugin, "")
     root, name = _module_name(found, manifest.python.entry_point)
-    before = _take_out(root) if fresh else {}
+    before = _take_out(root) if fresh and found.package is not None else {}
     try:
         module = _import(manifest, found.path, name)
         adapters = {each: _adapter(manifest, module, each, port) for each, port in wanted.items()}

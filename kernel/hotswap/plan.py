@@ -44,6 +44,8 @@ class Plan:
     settings: Settings
     selected: Mapping[str, tuple[str, ...]]
     """Port -> names of the providers that the settings choose, best first."""
+    providers: Mapping[str, tuple[str, ...]]
+    """Port -> names of its providers in the solution."""
     revision: int
     """The kernel's revision that the plan was made for; a plan for another one is out of date."""
 
@@ -85,7 +87,8 @@ def make_plan(
     steps = [each for chosen in solution.plugins if (each := _open_step(running, chosen, manifests, renew)) is not None]
     opened = {each.subject for each in steps}
     selected = settings.selected
-    selects = list(_select_steps(running, solution, manifests, selected))
+    providers = provider_names(manifests.values())
+    selects = list(_select_steps(running, providers, selected))
     touched = {each.subject for each in selects} | {
         each.port for plugin in opened & running.manifests.keys() for each in manifests[plugin].provides
     }
@@ -103,7 +106,16 @@ def make_plan(
         for each, manifest in reversed(list(running.manifests.items()))
         if each not in kept
     ]
-    return Plan(tuple(steps), solution, settings, selected, running.revision)
+    return Plan(tuple(steps), solution, settings, selected, providers, running.revision)
+
+
+def provider_names(manifests: Iterable[Manifest]) -> dict[str, tuple[str, ...]]:
+    """Return the names of the providers that some plugins have, by port."""
+    names: dict[str, tuple[str, ...]] = {}
+    for manifest in manifests:
+        for each in manifest.provides:
+            names[each.port] = (*names.get(each.port, ()), each.name)
+    return names
 
 
 def _open_step(
@@ -121,12 +133,8 @@ def _open_step(
 
 
 def _select_steps(
-    running: Running, solution: Solution, manifests: Mapping[str, Manifest], selected: Mapping[str, tuple[str, ...]]
+    running: Running, names: Mapping[str, tuple[str, ...]], selected: Mapping[str, tuple[str, ...]]
 ) -> Iterable[Step]:
-    names: dict[str, list[str]] = {}
-    for chosen in solution.plugins:
-        for each in manifests[chosen.id].provides:
-            names.setdefault(each.port, []).append(each.name)
     for port in sorted({*names, *running.serving}):
         before = running.serving.get(port, "")
         after = choose(port, names.get(port, ()), selected.get(port, ()), before)

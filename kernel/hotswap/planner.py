@@ -12,12 +12,16 @@ from packaging.version import InvalidVersion, Version
 
 from hotswap.catalog import Catalog, wanted
 from hotswap.errors import HotswapError, ProviderNotFound
+from hotswap.lock import Lock
 from hotswap.manifest import Manifest
 from hotswap.plan import Plan, Running, make_plan
 from hotswap.port_directory import PortDirectory
 from hotswap.resolver import Request, Solution, resolve
 from hotswap.settings import Settings
 from hotswap.version import __version__
+
+LOCK_NAME = "hotswap.lock"
+"""Lies in the project's folder, beside ``hotswap.toml``."""
 
 REASONKIT = Version("1.1.0")
 """The ReasonKit plugin interface that this host answers to: the newest that known manifests were tested with."""
@@ -70,14 +74,15 @@ class Planner:
         """Return what the settings ask for, by id."""
         return wanted(settings, self.catalog)
 
-    def solve_most(
-        self, settings: Settings, *, locked: Mapping[str, Version], previous: Solution | None = None
-    ) -> tuple[Solution, dict[str, HotswapError]]:
+    def solve_most(self, settings: Settings, lock: Lock | None = None) -> tuple[Solution, dict[str, HotswapError]]:
         """Solve for as many of the wanted plugins as go together, in the order of the settings.
 
-        Return the solution, and for each plugin left out the error that says why.
+        A lock that still fits is the solution. Return it, and for each plugin left out the error that says why.
         """
         all_wanted = self.wanted(settings)
+        locked = lock.versions() if lock is not None else {}
+        if lock is not None and not lock.fits(self.request(settings, all_wanted, locked=locked)):
+            return lock.solution(), {}
         left_out: dict[str, HotswapError] = {}
         kept: dict[str, SpecifierSet] = {}
         best = Solution(())
@@ -88,7 +93,7 @@ class Planner:
                 return
             trial = {**kept, **{each: all_wanted[each] for each in names}}
             try:
-                best = resolve(self.request(settings, trial, locked=locked), previous)
+                best = resolve(self.request(settings, trial, locked=locked))
             except HotswapError as error:
                 if len(names) == 1:
                     left_out[names[0]] = error

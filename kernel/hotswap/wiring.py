@@ -12,7 +12,7 @@ from typing import TypeVar
 from dependency_injector import containers, providers
 
 from hotswap.config import Config, structure_config
-from hotswap.errors import HotswapError, InjectionFailed, PortAmbiguous, PortUnfilled, ProviderNotFound
+from hotswap.errors import HotswapError, InjectionFailed, ProviderNotFound
 from hotswap.handles import port_methods
 from hotswap.hooks import Hooks, MethodHooks
 from hotswap.injection import Need, needs_of
@@ -54,6 +54,8 @@ class Wiring:
         hooks.on_change.append(self._hooks_changed)
         self.slots = SlotTable(self._hooks_of)
         self.selected = dict(selected)
+        self.settled = False
+        """Set once the kernel is up: from then on the provider in use stays when another one comes."""
         self._providers: dict[str, dict[str, Generation]] = {}
         self.container = containers.DynamicContainer()
 
@@ -79,10 +81,15 @@ class Wiring:
 
     def serving(self, port: str) -> Generation | HotswapError:
         """Return the generation that serves a port, or why none does."""
-        slot = self.slots.get(port)
-        current = slot.generation.provider.name if slot is not None and slot.filled else ""
-        chosen = choose(port, self.providers(port), self.selected.get(port, ()), current)
+        chosen = self._choose(port, self.providers(port))
         return chosen if isinstance(chosen, HotswapError) else self.providers(port)[chosen]
+
+    def _choose(self, port: str, names: Collection[str]) -> str | HotswapError:
+        slot = self.slots.get(port)
+        in_use = slot is not None and slot.filled and self.settled
+        return choose(
+            port, names, self.selected.get(port, ()), slot.generation.provider.name if in_use and slot else ""
+        )
 
     def switch(
         self, ports: Collection[type[Port]], add: Collection[Generation], remove: Collection[Generation]
@@ -134,32 +141,30 @@ class Wiring:
             PortUnfilled, PortAmbiguous: nobody, or more than one, would answer it.
             ProviderNotFound: no open provider has that name.
         """
-        problem = self._problem(port.PORT, name)
+        problem = self._problem(port.PORT, name, self.providers(port.PORT))
         if problem is not None:
             raise problem
         return self._handle(port, name, consumer)
 
-    def _problem(self, port: str, name: str | None) -> HotswapError | None:
+    def _problem(self, port: str, name: str | None, names: Collection[str]) -> HotswapError | None:
         if name is not None:
-            return None if name in self.providers(port) else ProviderNotFound(port, name, self.providers(port))
-        serving = self.serving(port)
-        return serving if isinstance(serving, HotswapError) else None
+            return None if name in names else ProviderNotFound(port, name, names)
+        chosen = self._choose(port, names)
+        return chosen if isinstance(chosen, HotswapError) else None
 
     def all(self, port: type[Port], consumer: str = "") -> Mapping[str, Port]:
         """Return a live view of a port's providers."""
         return LiveMapping(self, port, consumer)
 
     def gaps(self, needs: Collection[Need], expected: Mapping[str, Collection[str]] | None = None) -> list[str]:
-        """Return a sentence for each need that could not be filled now, with ``expected`` providers (port -> names)."""
+        """Return a sentence for each need that cannot be filled, counting on ``expected`` providers (port -> names)."""
         found = []
         for need in needs:
             if need.port is None or need.optional or need.kind == "all":
                 continue
-            soon = (expected or {}).get(need.port.PORT, ())
-            problem = self._problem(need.port.PORT, need.name)
-            if need.name in soon or (need.name is None and soon and isinstance(problem, PortUnfilled)):
-                continue
-            if isinstance(problem, PortUnfilled | PortAmbiguous | ProviderNotFound):
+            names = {*self.providers(need.port.PORT), *(expected or {}).get(need.port.PORT, ())}
+            problem = self._problem(need.port.PORT, need.name, names)
+            if problem is not None:
                 found.append(f"{need.parameter}: {problem} {problem.hint}".rstrip())
         return found
 
@@ -187,7 +192,7 @@ class Wiring:
         assert need.port is not None
         if need.kind == "all":
             return self.all(need.port, consumer)
-        if need.optional and self._problem(need.port.PORT, need.name) is not None:
+        if need.optional and self._problem(need.port.PORT, need.name, self.providers(need.port.PORT)) is not None:
             return None
         return self._handle(need.port, need.name, consumer)
 

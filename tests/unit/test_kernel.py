@@ -15,6 +15,7 @@ from tests.plugin_folder import Clock, Greeter, greeter, settings, write_plugin
 
 from hotswap import (
     ConfigInvalid,
+    HotswapError,
     InjectionFailed,
     Kernel,
     KernelNotRunning,
@@ -139,6 +140,9 @@ async def test_disable_is_refused_while_others_need_it(tmp_path: Path) -> None:
         assert running.plugins()["ticker"].state is State.DISABLED
         with pytest.raises(PortUnfilled):
             await handle.greet("x")
+        with pytest.raises(HotswapError, match="english"):
+            await running.enable("ticker")
+        await running.enable("english")
         await running.enable("ticker")
         assert await handle.greet("x") == "hello x"
 
