@@ -142,7 +142,7 @@ class Kernel:
             PortUnfilled, PortAmbiguous, ProviderNotFound: there is none, or more than one and none is selected.
         """
         _ = self._running
-        return cast("P", self._wiring.handle(port, name))
+        return self._wiring.handle(port, name)
 
     def all(self, port: type[P]) -> Mapping[str, P]:
         """Return the live handles of all open providers by name, the selected one first; the mapping is live too."""

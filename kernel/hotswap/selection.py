@@ -10,8 +10,8 @@ from hotswap.errors import HotswapError, PortAmbiguous, PortUnfilled
 def choose(port: str, names: Collection[str], selected: Sequence[str], current: str) -> str | HotswapError:
     """Return the name of the provider that serves ``port``, or the error that says why none does.
 
-    The first of the ``selected`` names that is there; else the one in use now (``current``, empty for none); else,
-    where the one in use or selected is gone, the next by name; else the only one. Several with no choice made are an error.
+    The first of the ``selected`` names that is there; else the one in use (``current``, empty for none); else, if the
+    one in use or selected is gone, the next by name; else the only one. Several with no choice made are an error.
     """
     for name in selected:
         if name in names:

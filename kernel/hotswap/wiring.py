@@ -7,7 +7,7 @@ today's swap, and an override of dependency-injector is never on the path of a c
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from dependency_injector import containers, providers
 
@@ -20,6 +20,7 @@ from hotswap.selection import choose
 from hotswap.slots import Generation, SlotTable
 from hotswap_ports import PluginContext, Port
 
+P = TypeVar("P", bound=Port)
 T = TypeVar("T")
 
 
@@ -134,7 +135,7 @@ class Wiring:
                 self._refill(port, name)
         return self.slots.handle(port, name, consumer)
 
-    def handle(self, port: type[Port], name: str | None, consumer: str = "") -> Port:
+    def handle(self, port: type[P], name: str | None, consumer: str = "") -> P:
         """Return a live handle.
 
         Raises:
@@ -144,7 +145,7 @@ class Wiring:
         problem = self._problem(port.PORT, name, self.providers(port.PORT))
         if problem is not None:
             raise problem
-        return self._handle(port, name, consumer)
+        return cast("P", self._handle(port, name, consumer))
 
     def _problem(self, port: str, name: str | None, names: Collection[str]) -> HotswapError | None:
         if name is not None:
