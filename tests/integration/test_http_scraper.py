@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from importlib.metadata import version
 
+import anyio
 import pytest
 from tests.integration.web import Asked, Reply, Web, serving
 
@@ -274,8 +275,6 @@ async def test_requests_to_one_host_are_spread(web: Web) -> None:
     """Six requests at 20 a second, two of them at once, take a fifth of a second, two at a time."""
     config = HttpScraperConfig(requests_per_second=20.0, burst=2, concurrency_per_host=2)
     urls = [f"{web.base}/page?{number}" for number in range(6)]
-    import anyio
-
     async with HttpScraper(config) as scraper, anyio.create_task_group() as group:
         for url in urls:
             group.start_soon(scraper.scrape, ScrapeRequest(url))
@@ -302,3 +301,28 @@ async def test_it_must_be_opened(web: Web) -> None:
     with pytest.raises(RuntimeError, match="async with"):
         await scraper.scrape(ScrapeRequest(f"{web.base}/page"))
     await web.until_closed()
+
+
+async def test_time_running_out_between_tries_names_the_failure(web: Web) -> None:
+    """Who waits for another try when time is over learns what failed, not only that it took long."""
+    web.routes["/page"] = Reply(status=503)
+    async with HttpScraper(HttpScraperConfig(retry_wait=5.0)) as scraper:
+        error = await failure(scraper, f"{web.base}/page", timeout=0.2)
+    assert isinstance(error, TimedOut)
+    assert "answered 503" in str(error)
+
+
+async def test_a_host_that_wants_to_be_left_alone_is(scraper: HttpScraper, web: Web) -> None:
+    """While one call waits as it was told, another call to the same host waits with it."""
+    web.sequence("/page", Reply(status=503, headers={"Retry-After": "1"}), PAGE)
+    web.routes["/other"] = PAGE
+    await scraper.scrape(ScrapeRequest(f"{web.base}/other"))
+    async with anyio.create_task_group() as group:
+        group.start_soon(scraper.scrape, ScrapeRequest(f"{web.base}/page"))
+        while "/page" not in web.targets():
+            await anyio.sleep(0.01)
+        await anyio.sleep(0.05)
+        group.start_soon(scraper.scrape, ScrapeRequest(f"{web.base}/other"))
+    first, *later = [each.at for each in web.asked if each.target in ("/page", "/other")][1:]
+    assert len(later) == 2
+    assert min(later) - first >= 0.95

@@ -112,8 +112,8 @@ class Fetcher:
             try:
                 return await self._ask(errand, session)
             except Transient as failure:
+                errand.doing = f"Trying {address} again, which failed ({failure}),"
                 if failure.retry_after:
-                    errand.doing = f"Waiting for {address.host}, which asked for {failure.retry_after:g} s,"
                     lane.hold(failure.retry_after)
                 raise
 

@@ -40,6 +40,7 @@ class Wire:
             timeout=httpx2.Timeout(None, connect=connect_timeout),
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=15.0),
             trust_env=not block_private,
+            verify=httpx2.create_ssl_context(),  # SSL_CERT_FILE counts also where the environment's proxies do not
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         )
 

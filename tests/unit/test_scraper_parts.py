@@ -1,0 +1,108 @@
+"""The parts of the scrapers that need neither a server nor a file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from hotswap_adapters.scraper.address import absolute, parse, scheme_of, shown
+from hotswap_adapters.scraper.politeness import Lanes, Limits
+from hotswap_adapters.scraper.retry import seconds_of
+from hotswap_ports.errors import InvalidRequest
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0.0),
+        (" 120 ", 120.0),
+        ("Thu, 01 Jan 2026 12:00:30 GMT", 30.0),
+        ("Thu, 01 Jan 2026 12:00:30", 30.0),
+        ("Thu, 01 Jan 2026 11:00:00 GMT", 0.0),
+        ("Thursday, 01-Jan-26 12:01:00 GMT", 60.0),
+        ("", None),
+        (None, None),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("\u0663", None),
+        ("Thu, 99 Jan 2026 12:00:30 GMT", None),
+    ],
+)
+def test_retry_after(header: str | None, seconds: float | None) -> None:
+    """A number or a date in any of HTTP's forms gives seconds; anything else asks for nothing."""
+    assert seconds_of(header, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("HTTP://Example.ORG", "http://example.org/"),
+        ("http://example.org:80?q", "http://example.org/?q"),
+        ("https://example.org:443/a#b", "https://example.org/a"),
+        ("https://example.org:80/", "https://example.org:80/"),
+        ("http://[2001:DB8::1]:8080/x", "http://[2001:db8::1]:8080/x"),
+        ("http://ann:secret@example.org//a//b", "http://example.org//a//b"),
+        ("http://example.org/a/./b/../c/..", "http://example.org/a/"),
+        ("http://example.org/../../a", "http://example.org/a"),
+        (" http://example.org/a b\u00fc\t ", "http://example.org/a%20b%C3%BC"),
+        ("http://b\u00fccher.example/", "http://xn--bcher-kva.example/"),
+        ("http://example.org/100%25", "http://example.org/100%25"),
+    ],
+)
+def test_an_address_has_one_spelling(url: str, address: str) -> None:
+    """Case, default port, dots, fragment and credentials do not show; reading it again changes nothing."""
+    assert str(parse(url)) == address
+    assert str(parse(address)) == address
+
+
+@pytest.mark.parametrize("url", ["http://", "http://a_\\b/", "http://ex%20ample/", "http://h:0/", "http://[:::]/"])
+def test_what_is_no_address(url: str) -> None:
+    """It is InvalidRequest."""
+    with pytest.raises(InvalidRequest):
+        parse(url)
+
+
+def test_a_password_shows_nowhere() -> None:
+    """Neither in an address's repr nor in a URL that is shown."""
+    assert "secret" not in repr(parse("http://ann:secret@example.org/"))
+    assert "secret" not in shown("ftp://ann:secret@example.org/@x")
+    assert len(shown("x" * 1000)) < 210
+
+
+def test_a_link_that_cannot_be_is_left_out() -> None:
+    """Whatever a page has as a link, it gives a URL or nothing."""
+    for link in ("http://[", "http://h:99999/", "//\x00", "data:text/plain,x", "http://h:x/"):
+        assert absolute("http://example.org/", link, {"http"}) is None
+    assert absolute("http://example.org/a", "#x", {"http"}) == "http://example.org/a"
+
+
+@pytest.mark.parametrize(
+    ("url", "scheme"), [("FILE:///x", "file"), ("localhost:80", ""), ("example.org", ""), ("mailto:a@b.c", "mailto")]
+)
+def test_schemes(url: str, scheme: str) -> None:
+    """A host with a port is no scheme."""
+    assert scheme_of(url) == scheme
+
+
+async def test_idle_lanes_are_forgotten() -> None:
+    """A crawl over many hosts does not grow without end, and a host in use keeps its lane."""
+    lanes = Lanes(Limits())
+    async with lanes.turn("busy", lambda: 1.0) as busy:
+        for number in range(3000):
+            lanes.of(f"host-{number}")
+        assert lanes.of("busy") is busy
+    assert len(lanes._lanes) <= 1025
+
+
+async def test_a_hold_is_bounded() -> None:
+    """A host that wants to be left alone for ever is asked again after ten minutes."""
+    now = 0.0
+    lanes = Lanes(Limits(), clock=lambda: now)
+    lanes.of("host").hold(1e12)
+    now = 601.0
+    async with lanes.turn("host", lambda: 1.0):
+        pass
