@@ -11,7 +11,7 @@ from hotswap_adapters.formatter.plain import plain
 from hotswap_adapters.formatter.sanitizing import link_to, one_line, readable
 from hotswap_ports import Answer, FeatureUnsupported, Formatter, FormatterFeatures, KeyPoint, Rendered, Report, Source
 
-_ANYWHERE = re.compile(r"[\\`*\[\]<~$]|(?<!\w)_|_(?!\w)|__+|&(?=#?\w+;)|(?<=\s)#|:(?=//)|(?<=\w)@(?=\w)|\bwww(?=\.)")
+_ANYWHERE = re.compile(r"[\\`*\[\]<~$]|__+|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|(?<=\s)#|:(?=//)|(?<=\w)@(?=\w)|\bwww(?=\.)")
 """What means something wherever it stands, in CommonMark or to GitHub: strikethrough, formulas, bare addresses."""
 _AT_THE_START = re.compile(r"[#>+=|:-]|\d{1,9}(?=[.)])")
 

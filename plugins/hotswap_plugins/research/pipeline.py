@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 
@@ -13,7 +13,7 @@ from hotswap_plugins.research.answer import Answers, Found
 from hotswap_plugins.research.config import ResearchConfig
 from hotswap_plugins.research.digestion import Digestion
 from hotswap_plugins.research.identity import Identity, of_ai
-from hotswap_plugins.research.overview import overview
+from hotswap_plugins.research.overview import Overview, overview
 from hotswap_plugins.research.reader import Reader
 from hotswap_plugins.research.records import Record, Records
 from hotswap_plugins.research.report import Findings, report
@@ -72,7 +72,7 @@ class Pipeline:
             self._clock(),
             walked,
             pages,
-            await overview(pages, self._ports.ai, self._ports.storage, self._config),
+            await self._overview(pages),
             request.ask,
             await self._answer(request, tuple(records)),
             notes,
@@ -101,11 +101,18 @@ class Pipeline:
             notes = (_EXCHANGED,)
         return tuple(each.result() for each in walks), notes
 
-    async def _answer(self, request: Request, keys: tuple[str, ...]) -> Found:
+    async def _overview(self, pages: Sequence[tuple[str, Record]]) -> Overview:
+        if not pages:
+            return Overview()
+        with self._tally.step("overview"):
+            return await overview(pages, self._ports.ai, self._ports.storage, self._config)
+
+    async def _answer(self, request: Request, keys: Sequence[str]) -> Found:
         if request.ask is None:
             return Found()
         answers = Answers(self._ports.ai, self._ports.search, self._records, self._config)
-        return await answers.ask(request.ask, keys if request.sources else None)
+        with self._tally.step("answer"):
+            return await answers.ask(request.ask, keys if request.sources else None)
 
     def _formatter(self, wanted: str | None) -> Formatter:
         if wanted is None:

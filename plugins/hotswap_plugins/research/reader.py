@@ -163,7 +163,8 @@ class Reader:
         )
 
     async def _enter(self, target: Target, page: Page, stored: Stored) -> Outcome:
-        entries = tuple(each for each in _canonical(page.links) if inside(each, target.url))
+        here = (target.url, canonical(page.url))  # two spellings where a symbolic link leads to the folder
+        entries = tuple(each for each in _canonical(page.links) if any(inside(each, folder) for folder in here))
         for gone in sorted(set(stored.record.links) - set(entries)) if stored.record else ():
             await self.forget(Target.of(gone))
         record = Record(target.shown, page.title, links=entries, folder=True)

@@ -9,10 +9,10 @@ from attrs import field, frozen
 
 from hotswap_plugins.research.answer import Found, renumber
 from hotswap_plugins.research.config import ResearchConfig
-from hotswap_plugins.research.overview import Overview, key_phrases, key_points
+from hotswap_plugins.research.overview import Overview, key_phrases
 from hotswap_plugins.research.records import Record
 from hotswap_plugins.research.walk import Walked
-from hotswap_ports import Answer, Passage, Report, Source
+from hotswap_ports import Answer, KeyPoint, Passage, Report, Source
 
 _MOST_NAMES = 3
 _SOURCE_SENTENCES = 3
@@ -42,7 +42,7 @@ def report(findings: Findings) -> Report:
     return Report(
         title=_title(findings),
         summary=findings.overview.text,
-        key_points=key_points(read, findings.overview, findings.config.key_points),
+        key_points=tuple(KeyPoint(each.text, each.pages) for each in findings.overview.points),
         key_phrases=key_phrases(read, findings.config.key_phrases),
         answer=_answer(findings, list(records)),
         sources=tuple(map(source, records.values())),
@@ -81,7 +81,7 @@ def _answer(findings: Findings, keys: Sequence[str]) -> Answer | None:
 
 def _method(findings: Findings) -> str:
     made = [(record.generative, record.model) for _, record in findings.pages if record.sentences]
-    if findings.overview.sentences:
+    if findings.overview.summary:
         made.append((findings.overview.generative, findings.overview.model))
     if findings.found.text:
         made.append((findings.found.generative, findings.found.model))

@@ -140,7 +140,7 @@ def _not_there(name: str, path: Path) -> NotFound:
     if close:
         hint = f"Did you mean {' or '.join(repr(str(parent / each)) for each in close)}?"
     elif _HOST.fullmatch(name):
-        hint = f"For a web page, write https://{name}"
+        hint = f"Relative names start in the working directory; a web page is written https://{name}"
     else:
         hint = "Relative names start in the working directory; web pages start with https://."
     return NotFound(f"There is no file or folder {name!r}.", hint)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from hotswap_ports import Progress, ProgressEvent
 
@@ -25,7 +26,9 @@ computed. ``summarised``: pages; ``embedded``, ``indexed``, ``removed``: passage
 
 
 class Tally:
-    """Counts, and progress by step: ``read`` and ``summarise`` in pages, ``embed`` and ``index`` in passages."""
+    """Counts, and progress by step: ``read`` and ``summarise`` in pages, ``embed`` and ``index`` in passages, then
+    ``overview`` and ``answer``.
+    """
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
@@ -51,6 +54,13 @@ class Tally:
         """Say that a part of a step is done."""
         self._done[step] += count
         self._tell(step, item)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Tell of a step that has one part."""
+        self.expect(name)
+        yield
+        self.done(name)
 
     def _tell(self, step: str, item: str = "") -> None:
         if self._progress is not None:

@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 
 from hotswap_plugins.research.config import ResearchConfig
 from hotswap_plugins.research.reader import Outcome, Reader
-from hotswap_plugins.research.sources import Given, Target, inside, site
+from hotswap_plugins.research.sources import Given, Target, site
 from hotswap_plugins.research.tally import Tally
 from hotswap_ports import InvalidContent, NotFound, PortError, SourceProblem
 
@@ -99,7 +99,7 @@ class Walk:
         for outcome in outcomes:
             if not outcome.is_folder:
                 found.take(outcome)
-            elif depth < self._config.max_depth and inside(outcome.target.url, folder.target.url):
+            elif depth < self._config.max_depth:
                 await self._folder(outcome, depth + 1, found)
             else:
                 found.cut = True
