@@ -162,7 +162,9 @@ def _compile(method: PortMethod, template: str, namespace: dict[str, Any]) -> Ca
     )
     exec(compile(source, f"<hotswap handle: {method.function.__qualname__}>", "exec"), namespace)  # noqa: S102 - our text
     function: Callable[..., Any] = namespace[method.name]
-    return update_wrapper(function, method.function)
+    update_wrapper(function, method.function)
+    function.__dict__.pop("__isabstractmethod__", None)  # taken over from an abstract method, which this one is not
+    return function
 
 
 def _forward(name: str) -> property:

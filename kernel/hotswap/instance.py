@@ -117,8 +117,8 @@ class Instance:
             self.manifest.raw_version,
             config=prepared.config,
             grants=prepared.grants,
-            storage=lambda: wiring.handle(Storage, None, self.id),
-            ai=lambda: wiring.handle(AIProvider, None, self.id),
+            storage=lambda: wiring.handle(Storage, None, self.id),  # type: ignore[type-abstract]
+            ai=lambda: wiring.handle(AIProvider, None, self.id),  # type: ignore[type-abstract]
             hooks=hooks,
             staging=self.staging,
             exit_stack=self.stack,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dependency_injector.containers import DynamicContainer
 
 P = TypeVar("P", bound=Port)
+# ``get`` and ``all`` take ``Callable[..., P]``, not ``type[P]``: mypy refuses an abstract class for the latter.
 T = TypeVar("T")
 
 
@@ -135,19 +136,19 @@ class Kernel:
         """Return the hooks of this kernel, with their counts and last failures."""
         return self._hooks
 
-    def get(self, port: type[P], name: str | None = None) -> P:
+    def get(self, port: Callable[..., P], name: str | None = None) -> P:
         """Return the live handle of a port: the selected provider's, or that of one by name.
 
         Raises:
             PortUnfilled, PortAmbiguous, ProviderNotFound: there is none, or more than one and none is selected.
         """
         _ = self._running
-        return self._wiring.handle(port, name)
+        return self._wiring.handle(cast("type[P]", port), name)
 
-    def all(self, port: type[P]) -> Mapping[str, P]:
+    def all(self, port: Callable[..., P]) -> Mapping[str, P]:
         """Return the live handles of all open providers by name, the selected one first; the mapping is live too."""
         _ = self._running
-        return cast("Mapping[str, P]", self._wiring.all(port))
+        return cast("Mapping[str, P]", self._wiring.all(cast("type[P]", port)))
 
     def build(self, target: Callable[..., T]) -> T:
         """Construct ``target`` with what its annotations ask for.
