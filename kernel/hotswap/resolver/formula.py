@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from packaging.version import Version
-
 from hotswap.manifest.model import Manifest
 from hotswap.resolver.index import Family, Index
 from hotswap.resolver.model import Origin
@@ -90,7 +88,7 @@ class Formula:
     def _candidate(self, family: Family, position: int, manifest: Manifest) -> None:
         own = self._first[family.id] + position
         name, version = family.id, str(manifest.version)
-        if not family.usable(position):
+        if not family.usable(manifest):
             for each in obstacles(manifest, self._index.request)[:1]:
                 self._add((-own,), Origin("unusable", name, version, each.port, each.text))
             return
@@ -132,10 +130,6 @@ class Formula:
         """Return the manifests that ``variables`` stand for, by id."""
         pairs = (self.candidates[each - 1] for each in variables)
         return {family.id: family.candidates[position] for family, position in pairs}
-
-    def versions(self, variables: Iterable[int]) -> dict[str, Version]:
-        """Return the versions that ``variables`` stand for, by id."""
-        return {plugin: manifest.version for plugin, manifest in self.manifests(variables).items()}
 
     def circle(self, variables: Iterable[int]) -> int | None:
         """If ``variables`` wait for each other, add the clause that says why they cannot all be; return its number.

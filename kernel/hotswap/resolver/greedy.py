@@ -7,6 +7,7 @@ finds is held against all rules by the caller; where it gives up, it says which 
 from __future__ import annotations
 
 from collections import deque
+from typing import NamedTuple
 
 from attrs import define, field
 from packaging.specifiers import SpecifierSet
@@ -24,14 +25,13 @@ _REPAIRS_AT_LEAST = 50
 class Attempt:
     """Where the fast path came to."""
 
-    versions: dict[str, Version]
+    chosen: dict[str, Manifest]
     troubled: set[str] = field(factory=set)
     """Plugins that had to be chosen anew, or could not be."""
     complete: bool = False
 
 
-@define
-class _Demand:
+class _Demand(NamedTuple):
     """A range on a plugin, and the choice that states it: void once that choice was dropped."""
 
     parent: str
@@ -60,8 +60,7 @@ class Greedy:
         complete = True
         while complete and (self._queue or self._ports):
             complete = self._choose(self._queue.popleft()) if self._queue else self._fill(*self._ports.popleft())
-        versions = {plugin: manifest.version for plugin, manifest in self._chosen.items()}
-        return Attempt(versions, self._troubled, complete)
+        return Attempt(self._chosen, self._troubled, complete)
 
     def _demand(self, plugin: str, demand: _Demand, *, required: bool) -> None:
         """Note a range; have the plugin chosen (again) if it is required and missing, or out of that range now."""
@@ -144,11 +143,10 @@ def _allows(demand: _Demand, manifest: Manifest) -> bool:
 
 
 def _first(family: Family, demands: list[_Demand]) -> Manifest | None:
-    for position, manifest in enumerate(family.candidates):
-        for demand in demands:
-            if not _allows(demand, manifest):
-                break
-        else:
-            if family.usable(position):
-                return manifest
+    best = family.best()
+    if all(_allows(each, best) for each in demands) and family.usable(best):
+        return best
+    for manifest in family.candidates:
+        if all(_allows(each, manifest) for each in demands) and family.usable(manifest):
+            return manifest
     return None

@@ -5,7 +5,8 @@ Everything is worked out when it is first asked for: the greedy path touches a f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from operator import attrgetter
 
 from packaging.specifiers import SpecifierSet
@@ -22,25 +23,37 @@ _version = attrgetter("version")
 class Family:
     """All versions of one plugin, the preferred one first; bit ``i`` of a mask stands for candidate ``i``."""
 
-    __slots__ = ("_masks", "_request", "_usable", "candidates", "id")
+    __slots__ = ("_candidates", "_manifests", "_masks", "_request", "_usable", "id")
 
-    def __init__(self, plugin: str, candidates: list[Manifest], request: Request) -> None:
+    def __init__(self, plugin: str, manifests: Sequence[Manifest], request: Request) -> None:
         self.id = plugin
-        self.candidates = candidates
+        self._manifests = manifests
+        self._candidates: list[Manifest] | None = None
         self._request = request
         self._usable: dict[int, bool] = {}
         self._masks: dict[int, tuple[SpecifierSet, int]] = {}
 
-    def usable(self, position: int) -> bool:
-        """Return whether that candidate can be used on this host."""
-        known = self._usable.get(position)
-        if known is None:
-            known = self._usable[position] = not obstacles(self.candidates[position], self._request)
-        return known
+    @property
+    def candidates(self) -> list[Manifest]:
+        """The manifests in order of preference."""
+        if self._candidates is None:
+            self._candidates = by_preference(self.id, self._manifests, self._request)
+        return self._candidates
 
-    def usable_mask(self) -> int:
-        """Return the candidates that can be used on this host."""
-        return self.mask(self.usable)
+    def best(self) -> Manifest:
+        """Return the preferred candidate, without putting the others in order if it can be had without."""
+        if self._candidates is None and self.id not in self._request.locked and self.id not in self._request.active:
+            newest = max(self._manifests, key=_version)
+            if not newest.version.is_prerelease:
+                return newest
+        return self.candidates[0]
+
+    def usable(self, manifest: Manifest) -> bool:
+        """Return whether a candidate can be used on this host."""
+        known = self._usable.get(id(manifest))
+        if known is None:
+            known = self._usable[id(manifest)] = not obstacles(manifest, self._request)
+        return known
 
     def allowed(self, specifier: SpecifierSet) -> int:
         """Return the candidates that ``specifier`` holds."""
@@ -52,11 +65,7 @@ class Family:
 
     def providing(self, port: str) -> int:
         """Return the candidates that provide ``port``."""
-        return self.mask(lambda position: self.candidates[position].provides_port(port))
-
-    def mask(self, test: Callable[[int], bool]) -> int:
-        """Return the candidates whose position passes ``test``."""
-        return sum(1 << i for i in range(len(self.candidates)) if test(i))
+        return sum(1 << i for i, each in enumerate(self.candidates) if each.provides_port(port))
 
 
 class Index:
@@ -81,7 +90,7 @@ class Index:
         manifests = request.versions.get(plugin)
         if not manifests or plugin in request.excluded:
             return None
-        return Family(plugin, by_preference(plugin, manifests, request), request)
+        return Family(plugin, manifests, request)
 
     def providers(self, port: str) -> tuple[str, ...]:
         """Return the ids of all plugins with a version that provides ``port``, the preferred one first."""
@@ -114,32 +123,17 @@ class Index:
 
 
 def by_preference(plugin: str, manifests: Sequence[Manifest], request: Request) -> list[Manifest]:
-    """Return the manifests of a plugin, one per version: locked, active, final releases, pre-releases; newest first."""
+    """Return the manifests of a plugin: locked, active, final releases, pre-releases; the newest first."""
     found = sorted(manifests, key=_version, reverse=True)
-    ordered: list[Manifest] = []
-    late: list[Manifest] = []
-    first = request.locked.get(plugin)
-    second = request.active.get(plugin)
-    last: Version | None = None
-    for each in found:
-        version = each.version
-        if version == last:
-            _keep_one(ordered, late, each)
-            continue
-        last = version
-        (late if version.is_prerelease else ordered).append(each)
-    ordered += late
-    if second is not None:
-        ordered.sort(key=lambda each: each.version != second)
-    if first is not None:
-        ordered.sort(key=lambda each: each.version != first)
-    return ordered
+    found.sort(key=lambda each: each.version.is_prerelease)
+    for preferred in (request.active.get(plugin), request.locked.get(plugin)):
+        if preferred is not None:
+            found.sort(key=partial(_is_other, preferred))
+    return found
 
 
-def _keep_one(ordered: list[Manifest], late: list[Manifest], other: Manifest) -> None:
-    """Of two manifests with one version keep the same one in any order of input (a catalog reports such pairs)."""
-    place = late if other.version.is_prerelease else ordered
-    place[-1] = min(place[-1], other, key=lambda each: (each.raw_version, str(each.path or "")))
+def _is_other(version: Version, manifest: Manifest) -> bool:
+    return manifest.version != version
 
 
 def rank(request: Request, port: str, manifest: Manifest, plugin: str) -> tuple[int, int, str]:

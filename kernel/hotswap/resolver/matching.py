@@ -8,26 +8,23 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-_LIMIT = 200_000
-_answers: dict[int, tuple[SpecifierSet, dict[Version, bool]]] = {}
+_LIMIT = 100_000
+_answers: dict[tuple[int, int], tuple[SpecifierSet, Version, bool]] = {}
 
 
 def holds(specifier: SpecifierSet, version: Version) -> bool:
     """Return whether ``specifier`` allows ``version``; a pre-release counts like any version.
 
-    Remembered by identity: hashing a ``SpecifierSet`` costs three times what the answer does. The entry keeps the
-    specifier alive, so that its id cannot come to mean another one.
+    Remembered by identity: hashing a ``SpecifierSet`` costs three times what the answer does. An entry keeps both
+    objects alive, so that neither id can come to mean another one.
     """
-    entry = _answers.get(id(specifier))
-    if entry is None:
+    key = (id(specifier), id(version))
+    known = _answers.get(key)
+    if known is None:
         if len(_answers) >= _LIMIT:
             _answers.clear()
-        entry = _answers[id(specifier)] = (specifier, {})
-    known = entry[1]
-    answer = known.get(version)
-    if answer is None:
-        answer = known[version] = specifier.contains(version, prereleases=True)
-    return answer
+        known = _answers[key] = (specifier, version, specifier.contains(version, prereleases=True))
+    return known[2]
 
 
 @lru_cache(maxsize=10_000)

@@ -15,15 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from packaging.version import Version
 from resolvelib import AbstractProvider, BaseReporter
 from resolvelib.resolvers import Resolution, ResolutionImpossible, ResolutionTooDeep
 
 from hotswap.manifest.model import Manifest
 from hotswap.resolver.index import Index
 
-_WORK = 60_000
-"""Rounds times plugins it is given: a round looks at every plugin, so this is what bounds its time (about 0.2 s)."""
+_WORK = 20_000
+"""Rounds times plugins it is given: a round looks at every plugin, so this is what bounds its time (about 0.1 s)."""
 
 Key = tuple[str, str, str]
 """Of a plugin ("", id, ""); of a port ("port", name, the asker that may not serve itself)."""
@@ -61,8 +60,8 @@ class _Resolution(Resolution[Any, Any, Any]):
         return patched
 
 
-def solve(index: Index, fixed: Mapping[str, Version]) -> dict[str, Version] | None:
-    """Return the versions resolvelib chooses, ``fixed`` among them; None when it finds none in its budget."""
+def solve(index: Index, fixed: Mapping[str, Manifest]) -> dict[str, Manifest] | None:
+    """Return the manifests resolvelib chooses, ``fixed`` among them; None when it finds none in its budget."""
     provider = _Provider(index, fixed)
     start = list(provider.start())
     if not all(each.mask for each in start):
@@ -74,12 +73,12 @@ def solve(index: Index, fixed: Mapping[str, Version]) -> dict[str, Version] | No
     except (ResolutionImpossible, ResolutionTooDeep):
         return None
     found = dict(fixed)
-    found.update({each.plugin: each.manifest.version for each in state.mapping.values() if each.manifest is not None})
+    found.update({each.plugin: each.manifest for each in state.mapping.values() if each.manifest is not None})
     return found
 
 
 class _Provider(AbstractProvider[_Requirement, _Candidate, Key]):
-    def __init__(self, index: Index, fixed: Mapping[str, Version]) -> None:
+    def __init__(self, index: Index, fixed: Mapping[str, Manifest]) -> None:
         self._index = index
         self._fixed = fixed
         self._candidates: dict[Key, list[_Candidate]] = {}
@@ -92,11 +91,7 @@ class _Provider(AbstractProvider[_Requirement, _Candidate, Key]):
             if plugin not in self._fixed:
                 yield self._range(plugin, specifier, absent=False)
         for plugin in sorted(self._fixed):
-            family = self._index.family(plugin)
-            if family is not None:
-                version = self._fixed[plugin]
-                manifest = next(each for each in family.candidates if each.version == version)
-                yield from self._asked_by(plugin, manifest)
+            yield from self._asked_by(plugin, self._fixed[plugin])
 
     def size(self) -> int:
         """Return how many subjects can be reached."""
@@ -216,7 +211,7 @@ class _Provider(AbstractProvider[_Requirement, _Candidate, Key]):
         if fixed is None:
             yield _Candidate(key, 1, plugin, None)
         for position, manifest in enumerate(family.candidates if family else ()):
-            if family and family.usable(position) and fixed in (None, manifest.version):
+            if family and family.usable(manifest) and fixed in (None, manifest):
                 yield _Candidate(key, 2 << position, plugin, manifest)
 
     def _port(self, key: Key) -> Iterator[_Candidate]:

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from packaging.version import Version
-
+from hotswap.manifest.model import Manifest
 from hotswap.resolver.formula import Formula
 from hotswap.resolver.greedy import Attempt, Greedy
 from hotswap.resolver.index import Index
 from hotswap.resolver.model import Refusal, Request, Solution
 from hotswap.resolver.search import Search, Verdict
-from hotswap.resolver.verify import accept, verify
+from hotswap.resolver.verify import accept, read, verify
 
 _CONFLICTS = 50_000
 """Budget of the complete search. Hard sets of 200 plugins need a few hundred conflicts."""
@@ -49,7 +48,7 @@ def decide(request: Request, previous: Solution | None = None) -> Solution | Ref
     index = Index(request)
     attempt = Greedy(index).run()
     if attempt.complete:
-        found = accept(request, attempt.versions)
+        found = accept(request, attempt.chosen)
         if found is not None:
             return found
     return _from_resolvelib(index, attempt) or search(index)
@@ -61,7 +60,7 @@ def search(index: Index) -> Solution | Refusal:
     run = Search(formula)
     verdict = run.run(_CONFLICTS)
     if verdict is Verdict.SOLVED:
-        found = accept(index.request, formula.versions(run.solution()))
+        found = accept(index.request, formula.manifests(run.solution()))
         assert found is not None, "the search broke a rule of its own formula"
         return found
     if verdict is Verdict.GAVE_UP:
@@ -90,7 +89,7 @@ def _kept(request: Request) -> Solution | None:
         return None
     if verify(request, locked):
         return None
-    found = accept(request, locked)
+    found = accept(request, read(request, locked)[0])
     return found if found is not None and _as_selected(request, found) else None
 
 
@@ -110,28 +109,24 @@ def _as_selected(request: Request, solution: Solution) -> bool:
 def _from_resolvelib(index: Index, attempt: Attempt) -> Solution | None:
     from hotswap.resolver.provider import solve  # resolvelib is paid for by conflicts only
 
-    for fixed in _narrowed(index, attempt):
-        versions = solve(index, fixed)
-        if versions is not None:
-            found = accept(index.request, versions)
+    for fixed in _narrowed(attempt):
+        chosen = solve(index, fixed)
+        if chosen is not None:
+            found = accept(index.request, chosen)
             if found is not None:
                 return found
     return None
 
 
-def _narrowed(index: Index, attempt: Attempt) -> Iterator[Mapping[str, Version]]:
+def _narrowed(attempt: Attempt) -> Iterator[Mapping[str, Manifest]]:
     """Return what stays fixed: all but the plugins in trouble and those next to them; then nothing."""
     near = set(attempt.troubled)
-    for plugin, version in attempt.versions.items():
-        family = index.family(plugin)
-        assert family is not None
-        manifest = next(each for each in family.candidates if each.version == version)
+    for plugin, manifest in attempt.chosen.items():
         ids = {each.id for each in (*manifest.dependencies, *manifest.conflicts)}
         if plugin in attempt.troubled:
             near |= ids
         elif not ids.isdisjoint(attempt.troubled):
             near.add(plugin)
-    fixed = {plugin: version for plugin, version in attempt.versions.items() if plugin not in near}
-    if near and len(near) * 4 < len(attempt.versions):
-        yield fixed
+    if near and len(near) * 4 < len(attempt.chosen):
+        yield {plugin: manifest for plugin, manifest in attempt.chosen.items() if plugin not in near}
     yield {}

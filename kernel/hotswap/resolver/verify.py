@@ -21,9 +21,10 @@ def verify(request: Request, versions: Mapping[str, Version]) -> list[Problem]:
 
     Cheapest when ``versions`` is in start order, as in a solution or a lock: the order is then checked, not searched.
     """
-    chosen, problems = _read(request, versions)
-    problems.extend(_wanted(request, versions))
-    in_order = _plugins(request, versions, chosen, problems)
+    chosen, problems = read(request, versions)
+    there = {each: manifest.version for each, manifest in chosen.items()}
+    problems.extend(_wanted(request, there))
+    in_order = _plugins(request, there, chosen, problems)
     if problems or (in_order and _all_needed_by_id(request, chosen)):
         return problems
     arrangement = arrange(request, chosen)
@@ -34,47 +35,46 @@ def verify(request: Request, versions: Mapping[str, Version]) -> list[Problem]:
     return [Problem(each, f"{each} is neither enabled nor required") for each in chosen if each not in needed]
 
 
-def accept(request: Request, versions: Mapping[str, Version]) -> Solution | None:
-    """Return the solution that ``versions`` holds once nothing unneeded is in it; None when it breaks a rule."""
-    chosen, problems = _read(request, versions)
-    while not problems:
-        problems.extend(_wanted(request, chosen))
-        _plugins(request, {each: manifest.version for each, manifest in chosen.items()}, chosen, problems)
+def accept(request: Request, chosen: Mapping[str, Manifest]) -> Solution | None:
+    """Return the solution that ``chosen`` is once nothing unneeded is in it; None when it breaks a rule."""
+    while True:
+        versions = {each: manifest.version for each, manifest in chosen.items()}
+        problems = list(_wanted(request, versions))
+        problems += [Problem(each, f"{each} is excluded") for each in chosen if each in request.excluded]
+        _plugins(request, versions, chosen, problems)
         if problems:
-            break
+            return None
         arrangement = arrange(request, chosen)
         if arrangement.stuck:
-            break
+            return None
         needed = arrangement.needed_by(chosen, request.wanted)
         if len(needed) == len(chosen):
             return Solution(tuple(_explained(request, chosen, arrangement, needed)))
         chosen = {each: manifest for each, manifest in chosen.items() if each in needed}
-    return None
 
 
-def _read(request: Request, versions: Mapping[str, Version]) -> tuple[dict[str, Manifest], list[Problem]]:
+def read(request: Request, versions: Mapping[str, Version]) -> tuple[dict[str, Manifest], list[Problem]]:
+    """Return the manifests of ``versions``, and what is not there any more or may not be used."""
     chosen: dict[str, Manifest] = {}
     problems: list[Problem] = []
-    excluded = request.excluded
     for plugin, version in versions.items():
-        matching = [each for each in request.versions.get(plugin, ()) if each.version == version]
-        if not matching:
+        for manifest in request.versions.get(plugin, ()):
+            if manifest.version == version:
+                chosen[plugin] = manifest
+                break
+        else:
             problems.append(Problem(plugin, f"{plugin} {version} is not there any more"))
-            continue
-        if len(matching) > 1:
-            matching.sort(key=lambda each: (each.raw_version, str(each.path or "")))
-        chosen[plugin] = matching[0]
-        if plugin in excluded:
+        if plugin in request.excluded:
             problems.append(Problem(plugin, f"{plugin} is excluded"))
     return chosen, problems
 
 
-def _wanted(request: Request, versions: Mapping[str, Version | Manifest]) -> Iterator[Problem]:
+def _wanted(request: Request, versions: Mapping[str, Version]) -> Iterator[Problem]:
     for plugin, specifier in request.wanted.items():
         there = versions.get(plugin)
         if there is None:
             yield Problem(plugin, f"{plugin} is enabled and not in it")
-        elif not holds(specifier, there if isinstance(there, Version) else there.version):
+        elif not holds(specifier, there):
             yield Problem(plugin, f"{plugin} is enabled as {specifier}, and another version is in it")
 
 
