@@ -74,6 +74,24 @@ class Changes:
         solution = self._solve(settings, wanted, only)
         return self.planner.plan(self.running(), solution, settings)
 
+    def _renewal(self, plugin: str, settings: Settings, reason: str) -> Plan:
+        """Plan a new generation of one plugin: nothing to solve, whatever else is enabled."""
+        manifest = self.lifecycle.instances[plugin].manifest
+        step = Step("replace", plugin, manifest.raw_version, manifest.raw_version, reason)
+        ports = [port for each in manifest.provides if self._serves(plugin, port := each.port)]
+        return attrs.evolve(self.no_steps(settings), steps=(step, *self._rebuilds(ports)))
+
+    def _serves(self, plugin: str, port: str) -> bool:
+        serving = self.lifecycle.wiring.serving(port)
+        return not isinstance(serving, HotswapError) and serving.provider.plugin == plugin
+
+    def _rebuilds(self, ports: Collection[str]) -> list[Step]:
+        return [
+            Step("rebuild", each, reason=f"asks to be rebuilt when {port} changes")
+            for port in ports
+            for each in self.lifecycle.rebuilt_with(port)
+        ]
+
     def _plan_selection(self, select: Mapping[str, tuple[str, ...]]) -> Plan | None:
         """Plan a switch between open providers: nothing to solve, whatever else is enabled."""
         wiring, steps = self.lifecycle.wiring, []
@@ -88,12 +106,8 @@ class Changes:
             if before != names[0]:
                 steps.append(Step("select", port, before, names[0], "selected"))
         settings = attrs.evolve(self.settings, ports={**self.settings.ports, **select})
-        rebuild = [
-            Step("rebuild", each, reason=f"asks to be rebuilt when {port} changes")
-            for port in (step.subject for step in steps)
-            for each in self.lifecycle.rebuilt_with(port)
-        ]
-        return Plan((*steps, *rebuild), self.solution, settings, selected, self.providers, self.revision)
+        steps += self._rebuilds([each.subject for each in steps])
+        return attrs.evolve(self.no_steps(settings), steps=tuple(steps), selected=selected)
 
     def _all_that_go(self, disable: Collection[str], cascade: bool) -> set[str]:
         """Return what goes with the disabled plugins, after checking that all of it may."""
@@ -158,9 +172,8 @@ class Changes:
         await self.change(("apply", str(id(plan))), unchanged)
 
     async def _carry_out(self, plan: Plan, fresh: Collection[str]) -> None:
-        versions = plan.solution.versions()
-        opening = plan.subjects("start", "replace")
-        found = {each: self.planner.catalog.get(each, versions[each]) for each in opening}
+        opening = [each for each in plan.steps if each.kind in ("start", "replace")]
+        found = {each.subject: self.planner.catalog.get(each.subject, each.after) for each in opening}
         try:
             await self.lifecycle.apply(plan, found, fresh=fresh)
         except TeardownFailed:
@@ -192,8 +205,7 @@ class Changes:
             if instance.context.watches_config:
                 instance.context.replace_config(effective)
                 return changes.no_steps(settings)
-            renew = {plugin: "its settings changed"}
-            return changes.planner.plan(changes.running(), changes.solution, settings, renew)
+            return changes._renewal(plugin, settings, "its settings changed")
 
         plan = await self.change(("configure", plugin, repr(sorted(values))), make)
         await hooks.fire("on_config_change", {"plugin": plugin, "keys": tuple(values)})

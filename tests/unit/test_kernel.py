@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import pytest
 from attrs import frozen
 from dependency_injector.wiring import Provide, inject
-from tests.plugin_folder import Clock, Greeter, greeter, settings, write_plugin
 
 from hotswap import (
     ConfigInvalid,
@@ -31,6 +30,7 @@ from hotswap import (
     TeardownFailed,
 )
 from hotswap_ports import AdapterFailed
+from tests.plugin_folder import Clock, Greeter, greeter, settings, write_plugin
 
 
 def kernel(root: Path, *enabled: str, **changes: Any) -> Kernel:
