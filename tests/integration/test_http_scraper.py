@@ -11,7 +11,6 @@ from importlib.metadata import version
 
 import anyio
 import pytest
-from tests.integration.web import Asked, Reply, Web, serving
 
 from hotswap_adapters.scraper.http import HttpScraper, HttpScraperConfig
 from hotswap_ports.errors import (
@@ -26,6 +25,7 @@ from hotswap_ports.errors import (
     Unavailable,
 )
 from hotswap_ports.scraper import Fingerprint, ScrapeRequest
+from tests.integration.web import Asked, Reply, Web, serving
 
 QUICK = HttpScraperConfig(retry_wait=0.01, requests_per_second=1000.0)
 PAGE = Reply("<html><title>Page</title><body><p>Some words on a page.</p></body></html>")

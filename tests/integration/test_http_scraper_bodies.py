@@ -15,11 +15,11 @@ from contextlib import suppress
 
 import anyio
 import pytest
-from tests.integration.web import Asked, Reply, Route, Web, serving
 
 from hotswap_adapters.scraper.http import HttpScraper, HttpScraperConfig
 from hotswap_ports.errors import InvalidContent, TimedOut, TooLarge, Unavailable
 from hotswap_ports.scraper import Page, ScrapeRequest
+from tests.integration.web import Asked, Reply, Route, Web, serving
 
 QUICK = HttpScraperConfig(retry_wait=0.01, requests_per_second=1000.0)
 MIB = 1 << 20

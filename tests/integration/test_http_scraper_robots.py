@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 
 import anyio
 import pytest
-from tests.integration.web import Asked, Reply, Web, serving
 
 from hotswap_adapters.scraper.http import HttpScraper, HttpScraperConfig
 from hotswap_ports.errors import Refused, TimedOut, Unavailable
 from hotswap_ports.scraper import ScrapeRequest
+from tests.integration.web import Asked, Reply, Web, serving
 
 QUICK = HttpScraperConfig(retry_wait=0.01, requests_per_second=1000.0)
 PAGE = Reply("<title>Page</title><p>Some words on a page.</p>")

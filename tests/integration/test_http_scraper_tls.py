@@ -10,11 +10,11 @@ from pathlib import Path
 from shutil import which
 
 import pytest
-from tests.integration.web import Reply, serving
 
 from hotswap_adapters.scraper.http import HttpScraper, HttpScraperConfig
 from hotswap_ports.errors import Unavailable
 from hotswap_ports.scraper import ScrapeRequest
+from tests.integration.web import Reply, serving
 
 PAGE = Reply("<title>Page</title><p>Words.")
 

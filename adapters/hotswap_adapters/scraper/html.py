@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -37,8 +38,6 @@ def read_html(html: str, links: Links) -> Content:
     base = tree.css_first("base[href]")
     page = links.base
     if base is not None:
-        from urllib.parse import urljoin
-
         try:
             links.base = urljoin(links.base, (base.attributes.get("href") or "").strip())
         except ValueError:

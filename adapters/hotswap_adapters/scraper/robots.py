@@ -68,7 +68,7 @@ class Robots:
         rules = self._fresh(address.origin) or await self._ask(address, errand)
         if rules.failure:
             raise Unavailable(
-                f"{address.origin}/robots.txt cannot be had, so {address} is not read: {rules.failure}",
+                f"{address} is not read, for its site's rules cannot be had: {rules.failure}",
                 "Try again later.",
             )
         if not rules.parsed.can_fetch(str(address), self._agent):
