@@ -21,7 +21,16 @@ from hotswap_adapters.search._vectors import ArraySpace, PlainSpace, VectorCache
 from hotswap_adapters.search._words import MAX_QUERY_WORDS, beginning, match_expression
 from hotswap_adapters.search.sqlite import SCHEMA, SqliteSearch, SqliteSearchConfig
 from hotswap_adapters.storage.sqlite import SqliteStorage, SqliteStorageConfig
-from hotswap_ports import Document, InvalidContent, NotWritable, SearchQuery, SearchResult, Unavailable, Vector
+from hotswap_ports import (
+    Document,
+    InvalidContent,
+    InvalidRequest,
+    NotWritable,
+    SearchQuery,
+    SearchResult,
+    Unavailable,
+    Vector,
+)
 
 
 def search_at(path: Path) -> SqliteSearch:
@@ -256,6 +265,25 @@ async def test_a_full_disk_indexes_nothing(small_disk: Path) -> None:
         assert ids(await search.search(SearchQuery("heron", vector(1, 0)))) == ["a"]
         await search.index([Document("b", "train")])
         assert ids(await search.search(SearchQuery("train"))) == ["b"]
+
+
+async def test_a_bad_call_among_good_ones_undoes_itself_alone(tmp_path: Path) -> None:
+    """Calls at the same time share a transaction; the one that is refused leaves no trace in any table."""
+    path = tmp_path / "search.db"
+    async with search_at(path) as search:
+        calls = [[Document(f"{part}-{n}", f"heron {part}", vector(1, n)) for n in range(5)] for part in range(6)]
+        calls[2].append(Document("2-0", "twice"))
+        calls[4].append(Document("long", "number", None, {"n": 10**5000}))
+        outcomes = await asyncio.gather(*(search.index(each) for each in calls), return_exceptions=True)
+        assert [type(each) for each in outcomes] == [int, int, InvalidRequest, int, InvalidRequest, int]
+        assert await search.count() == 20
+        assert len((await search.search(SearchQuery("heron", vector(1, 0), limit=50))).hits) == 20
+        assert ids(await search.search(SearchQuery("number twice"))) == []
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+    finally:
+        connection.close()
 
 
 async def test_a_storage_is_no_search_index(tmp_path: Path) -> None:

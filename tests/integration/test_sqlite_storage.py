@@ -15,12 +15,14 @@ import sys
 import tempfile
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hotswap_adapters._sqlite import port_error
+from hotswap_adapters._sqlite.commits import Commits
 from hotswap_adapters.storage.sqlite import SCHEMA, SqliteStorage, SqliteStorageConfig
 from hotswap_ports import (
     AdapterFailed,
@@ -139,6 +141,46 @@ async def test_two_generations_may_be_open_on_one_file(tmp_path: Path) -> None:
         assert len((await new.list()).keys) == 51
 
 
+async def test_many_may_create_one_file_at_once(tmp_path: Path) -> None:
+    """Ten storages that open the same new file together all find it whole."""
+    path = tmp_path / "data.db"
+    storages = [storage_at(path) for _ in range(10)]
+    await asyncio.gather(*(each.__aenter__() for each in storages))
+    try:
+        await asyncio.gather(*(each.put(f"{n}", b"") for n, each in enumerate(storages)))
+        assert len((await storages[0].list()).keys) == 10
+    finally:
+        for each in storages:
+            await each.__aexit__(None, None, None)
+
+
+def test_writes_that_wait_share_one_transaction() -> None:
+    """Jobs that gathered are committed together; one that raises undoes itself alone, one cancelled is left out."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    statements: list[str] = []
+    try:
+        connection.execute("CREATE TABLE numbers (n)")
+        connection.set_trace_callback(statements.append)
+        commits = Commits()
+
+        def insert(number: int) -> int:
+            connection.execute("INSERT INTO numbers VALUES (?)", (number,))
+            if number == 3:
+                raise Conflict("key", 1, 2)
+            return number
+
+        futures = [commits.add(lambda _, number=number: insert(number)) for number in range(10)]  # type: ignore[misc]
+        assert futures[5].cancel()
+        commits.run(connection)
+        commits.run(connection)
+        assert statements.count("COMMIT") == 1
+        assert isinstance(futures[3].exception(), Conflict)
+        assert [each.result() for n, each in enumerate(futures) if n not in (3, 5)] == [0, 1, 2, 4, 6, 7, 8, 9]
+        assert [row[0] for row in connection.execute("SELECT n FROM numbers")] == [0, 1, 2, 4, 6, 7, 8, 9]
+    finally:
+        connection.close()
+
+
 async def test_the_folder_keeps_itself_out_of_git(tmp_path: Path) -> None:
     """A .hotswap folder that is created here ignores itself; another folder, or one that was there, is left alone."""
     async with storage_at(tmp_path / "new" / ".hotswap" / "data.db"):
@@ -212,6 +254,10 @@ async def test_a_busy_file_is_unavailable_and_waits_no_longer_than_told(tmp_path
             with pytest.raises(Unavailable, match="locked") as failure:
                 await storage.put("key", b"new")
             assert failure.value.retryable
+            begun = time.monotonic()
+            outcomes = await asyncio.gather(*(storage.put("key", b"") for _ in range(50)), return_exceptions=True)
+            assert all(isinstance(each, Unavailable) for each in outcomes)
+            assert time.monotonic() - begun < 50 * 0.05
             assert await storage.get("key") == b"old"
             other.execute("ROLLBACK")
         finally:
@@ -258,6 +304,16 @@ async def test_a_full_disk_stores_nothing_and_goes_on_when_there_is_room(small_d
     async with storage_at(small_disk / "data.db") as storage:
         assert await storage.get("key") == b"new"
         assert [await storage.get(key) for key in kept] == [b"y" * 10_000] * len(kept)
+
+
+async def test_what_does_not_fit_takes_nothing_with_it(small_disk: Path) -> None:
+    """Of puts at the same time, the one that the disk has no room for fails alone."""
+    async with storage_at(small_disk / "data.db") as storage:
+        sizes = [100, 2_000_000, 200, 2_000_001, 300]
+        puts = (storage.put(f"{size}", b"x" * size) for size in sizes)
+        outcomes = await asyncio.gather(*puts, return_exceptions=True)
+        assert [type(each) for each in outcomes] == [int, NotWritable, int, NotWritable, int]
+        assert (await storage.list()).keys == ("100", "200", "300")
 
 
 async def test_a_limit_on_file_size_is_not_writable(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from attrs import frozen
 
-from hotswap_adapters._sqlite import MAX_SQL_LENGTH, Database, Schema
+from hotswap_adapters._sqlite import MAX_ROW_BYTES, Database, Schema
 from hotswap_ports import (
     MAX_KEY_BYTES,
     Conflict,
@@ -57,8 +57,8 @@ class SqliteStorage(Storage):
     """
 
     def __init__(self, config: SqliteStorageConfig) -> None:
-        if not 0 < config.max_value_bytes < MAX_SQL_LENGTH - MAX_KEY_BYTES:
-            raise InvalidRequest(f"max_value_bytes must lie in 1 to {MAX_SQL_LENGTH - MAX_KEY_BYTES - 1:,}.")
+        if not 0 < config.max_value_bytes < MAX_ROW_BYTES - MAX_KEY_BYTES:
+            raise InvalidRequest(f"max_value_bytes must lie in 1 to {MAX_ROW_BYTES - MAX_KEY_BYTES - 1:,}.")
         self._config = config
         self._database: Database | None = None
         self.features = StorageFeatures(durable=True, max_value_bytes=config.max_value_bytes)

@@ -1,0 +1,6 @@
+"""What the SQLite adapters share: a file open off the event loop, whose failures are a port's errors."""
+
+from hotswap_adapters._sqlite.database import Database, Schema
+from hotswap_adapters._sqlite.failure import MAX_ROW_BYTES, port_error
+
+__all__ = ["Database", "MAX_ROW_BYTES", "Schema", "port_error"]
