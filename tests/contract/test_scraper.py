@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.integration.web import Reply, Web, serving
 
 from hotswap_adapters.scraper.file import FileScraper
 from hotswap_adapters.scraper.http import HttpScraper, HttpScraperConfig
@@ -24,6 +23,7 @@ from hotswap_ports.testing.contracts.scraper import (
     THIRD,
     Site,
 )
+from tests.integration.web import Reply, Web, serving
 
 PAGES = {"article.html": ARTICLE.encode(), "note.md": NOTE.encode(), "plain.txt": PLAIN.encode(), "binary.png": BINARY}
 TYPES = {"html": "text/html", "md": "text/markdown", "txt": "text/plain", "png": "image/png"}
