@@ -64,11 +64,12 @@ def split(text: str, words: int) -> list[str]:
 
     for paragraph in _paragraphs(text):
         length, before = size(paragraph), sum(map(size, held))
-        if held and (before + length > words or (before * 3 >= words and _is_heading(paragraph))):
+        full = before + length > words or (before * 3 >= words and _is_heading(paragraph))
+        if full and (len(held) > 1 or (held and not _is_heading(held[0]))):
             close()
         if length > words:
-            *full, rest = _windows(_sentences(paragraph, words), words, heading=held)
-            passages.extend(full)
+            *done, rest = _windows(_sentences(paragraph, words), words, heading=held)
+            passages.extend(done)
             held[:] = [rest]
         else:
             held.append(paragraph)
