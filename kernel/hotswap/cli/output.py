@@ -1,0 +1,114 @@
+"""What is said and where: data on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from hotswap.cli.visible import one_line, safe_json, visible
+
+if TYPE_CHECKING:
+    from hotswap.cli.invocation import Invocation
+
+
+def coloured(stream: TextIO | None) -> bool:
+    """Return whether colour is wanted there: on a terminal, unless ``NO_COLOR``; ``FORCE_COLOR`` wants it anywhere."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether a person reads there; a closed stream is nobody."""
+    return stream is not None and not stream.closed and stream.isatty()
+
+
+def print_text(text: str) -> None:
+    """Print data; what could act on the terminal is made visible."""
+    click.echo(visible(text), color=coloured(sys.stdout))
+
+
+def print_document(invocation: Invocation, schema: str, content: Mapping[str, Any]) -> None:
+    """Print one JSON document; ``schema`` is its name and version, ``plugin-list/1``."""
+    document = {"schema": f"hotswap.{schema}", **content}
+    if invocation.warnings:
+        document["warnings"] = invocation.warnings
+    click.echo(to_json(document))
+
+
+def to_json(document: Mapping[str, Any]) -> str:
+    """Return a document as JSON; what JSON does not know is written as text."""
+    return safe_json(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+
+
+def note(invocation: Invocation, text: str) -> None:
+    """Tell the user something on stderr; not with ``--quiet`` or ``--json``."""
+    if not invocation.quiet and not invocation.json:
+        click.echo(visible(text), err=True)
+
+
+def warn(invocation: Invocation, error: BaseException, about: str = "") -> None:
+    """Report on stderr what went wrong and stops nothing, once; with ``--json`` it stands in the document instead."""
+    facts = facts_of(error)
+    if about:
+        facts["about"] = about
+    if facts in invocation.warnings:
+        return
+    invocation.warnings.append(facts)
+    if not invocation.json:
+        print_block("warning", "yellow", facts)
+
+
+def facts_of(error: BaseException) -> dict[str, Any]:
+    """Return an error as data: code, type, message, hint, notes."""
+    return {
+        "code": str(getattr(error, "code", "")),
+        "type": type(error).__name__,
+        "message": str(error),
+        "hint": str(getattr(error, "hint", "")),
+        "notes": [str(each) for each in getattr(error, "__notes__", ())],
+    }
+
+
+def print_block(word: str, colour: str, facts: Mapping[str, Any]) -> None:
+    """Print ``error[CODE]: sentence``, its notes and its hint on stderr."""
+    head = f"{word}[{facts['code']}]" if facts["code"] else word
+    about = f"{one_line(facts['about'])}: " if facts.get("about") else ""
+    lines = [f"{click.style(head, fg=colour, bold=True)}: {about}{visible(facts['message'])}"]
+    lines += [f"  {click.style('note', fg='cyan')}: {visible(each)}" for each in facts["notes"]]
+    if facts["hint"]:
+        lines.append(f"  {click.style('hint', fg='cyan')}: {visible(facts['hint'])}")
+    click.echo("\n".join(lines), err=True, color=coloured(sys.stderr))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows: a drawn table on a terminal, aligned columns of plain text anywhere else. Nothing is cut off."""
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    if is_terminal(sys.stdout):
+        _draw(headings, cells)
+        return
+    widths = [max(len(row[column]) for row in [headings, *cells]) for column in range(len(headings))]
+    for row in [[each.upper() for each in headings], *cells]:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
+
+
+def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for position, heading in enumerate(headings):
+        table.add_column(heading, no_wrap=position == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # Text: what a plugin says is never read as markup
+    Console(file=sys.stdout).print(table)
