@@ -232,8 +232,10 @@ class Changes:
             raise
 
     async def finish(self) -> None:
-        """Wait until what is under way has ended."""
+        """End what is under way: before its switch it is undone; what it took out of service after it, others close."""
         tasks = list(self._under_way.values())
+        for each in tasks:
+            each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 

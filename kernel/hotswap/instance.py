@@ -139,7 +139,7 @@ class Instance:
             raise
 
     async def _open(self) -> None:
-        loaded = self.prepared.loaded
+        loaded, redact = self.prepared.loaded, self.prepared.config.redact
         plugin = self.plugin = await self._step(
             "__init__", lambda: self._construct(loaded.plugin_class, self.prepared.plugin_needs)
         )
@@ -149,7 +149,7 @@ class Instance:
         for provide, cls in loaded.adapters.items():
             adapter = await self._step(f"{cls.__name__}.__init__", lambda p=provide, c=cls: self._adapter(p, c))  # type: ignore[misc]
             provider = Provider(provide.port, provide.name, self.id, self.manifest.raw_version)
-            self.generations.append(Generation(provider, adapter, self._number))
+            self.generations.append(Generation(provider, adapter, self._number, redact))
         await self._step("start", plugin.start)
         self.stack.push_async_callback(plugin.stop)
         health = await self._step("health", plugin.health)
@@ -160,7 +160,7 @@ class Instance:
         try:
             await plugin.validate_config(self.prepared.config)
         except ValueError as error:
-            raise ConfigInvalid(self.id, [str(error)]) from error
+            raise ConfigInvalid(self.id, [self.prepared.config.redact(str(error))]) from error
 
     async def _construct(self, cls: type[T], needs: tuple[Need, ...]) -> T:
         config, context = self.prepared.config, self.context
@@ -174,6 +174,7 @@ class Instance:
         return adapter
 
     async def _step(self, name: str, act: Callable[[], Awaitable[T]]) -> T:
+        redact = self.prepared.config.redact
         try:
             async with asyncio.timeout(self._seconds):
                 return await act()
@@ -185,9 +186,9 @@ class Instance:
                 self.id, name, text, "Raise open_timeout under [plugins] in hotswap.toml."
             ) from error
         except PortError as error:
-            raise PluginInitFailed(self.id, name, str(error), error.hint) from error
+            raise PluginInitFailed(self.id, name, redact(str(error)), error.hint) from error
         except Exception as error:  # whatever a plugin raises while it is opened is that plugin's failure
-            raise PluginInitFailed(self.id, name, f"{type(error).__name__}: {error}") from error
+            raise PluginInitFailed(self.id, name, f"{type(error).__name__}: {redact(str(error))}") from error
 
     async def _undo_quietly(self) -> None:
         """Undo a half-finished opening; what fails on the way is noted beside the error that is already under way."""

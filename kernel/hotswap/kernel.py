@@ -106,7 +106,8 @@ class Kernel:
             await boot.stop()
         if changes is not None:
             await changes.finish()
-        errors += await self._lifecycle.close()
+        order = [each.id for each in changes.solution.plugins] if changes is not None else []
+        errors += await self._lifecycle.close(order)
         if errors:
             raise TeardownFailed(errors)
 

@@ -15,13 +15,12 @@ from itertools import count
 from attrs import frozen
 
 from hotswap.catalog import Found
-from hotswap.errors import HotswapError, InjectionFailed, TeardownFailed
+from hotswap.errors import HookAborted, HotswapError, InjectionFailed, TeardownFailed
 from hotswap.hooks import Hooks
 from hotswap.instance import Instance, Prepared, describe, prepare
 from hotswap.loader import drop
 from hotswap.plan import Plan
 from hotswap.port_directory import PortDirectory
-from hotswap.settings import Settings
 from hotswap.slots import Generation
 from hotswap.states import State
 from hotswap.wiring import Wiring
@@ -50,6 +49,7 @@ class Lifecycle:
         self.notes: dict[str, Note] = {}
         self._numbers = count(1)
         self._rebuilds: dict[str, dict[str, None]] = {}
+        self._leaving: list[Instance] = []
 
     async def apply(self, plan: Plan, found: Mapping[str, Found], *, fresh: Collection[str] = ()) -> None:
         """Carry out a plan.
@@ -63,11 +63,13 @@ class Lifecycle:
             TeardownFailed: it was done, and what it replaced did not close cleanly.
         """
         opening = [found[each] for each in plan.subjects("start", "replace")]
-        closing = [self.instances[each] for each in plan.subjects("replace", "stop") if each in self.instances]
+        # Consumers before what they consume: stops come in that order, replacements in the order of their opening.
+        leaving = [*plan.subjects("stop"), *reversed(plan.subjects("replace"))]
+        closing = [self.instances[each] for each in leaving if each in self.instances]
         opened = await self._open_all(opening, closing, plan, fresh)
         self._switch(plan, opened, closing)
         errors = await self._retire(closing)
-        await self._tell(opened, closing, plan.settings)
+        errors += await self._tell(opened, closing)
         errors += await self._rebuild(plan)
         if errors:
             raise TeardownFailed(errors)
@@ -162,19 +164,26 @@ class Lifecycle:
 
     async def _retire(self, closing: list[Instance]) -> list[Exception]:
         """Drain what was replaced all at once, then close it; the plan names consumers before what they consume."""
+        self._leaving += closing
         drained = await asyncio.gather(*(each.drain(each.stack.seconds) for each in closing))
         errors = [error for each in drained for error in each]
         for instance in closing:
             errors += await instance.close()
+            self._leaving.remove(instance)
             if instance.id not in self.instances:
                 self.note(instance.id, State.DISABLED, State.DISABLED.meaning)
         return errors
 
-    async def _tell(self, opened: list[Instance], closing: list[Instance], settings: Settings) -> None:
-        for each in closing:
-            await self.hooks.fire("on_plugin_unload", {"plugin": each.id, "version": each.manifest.raw_version})
-        for each in opened:
-            await self.hooks.fire("on_plugin_load", {"plugin": each.id, "version": each.manifest.raw_version})
+    async def _tell(self, opened: list[Instance], closing: list[Instance]) -> list[Exception]:
+        """Fire the hooks of loading and unloading; a handler that aborts comes too late, which is reported."""
+        errors: list[Exception] = []
+        told = [("on_plugin_unload", each) for each in closing] + [("on_plugin_load", each) for each in opened]
+        for point, each in told:
+            try:
+                await self.hooks.fire(point, {"plugin": each.id, "version": each.manifest.raw_version})
+            except HookAborted as error:
+                errors.append(error)
+        return errors
 
     async def _rebuild(self, plan: Plan) -> list[Exception]:
         """Open consumers anew that asked for it, now that a port leads elsewhere; one that fails goes on as it is."""
@@ -199,7 +208,8 @@ class Lifecycle:
         self.notes[plugin] = Note(state, reason, tuple(blocked_by), error)
 
     def _forget(self, instance: Instance) -> None:
-        self.instances.pop(instance.id, None)
+        if self.instances.get(instance.id) is instance:
+            del self.instances[instance.id]
         for consumers in self._rebuilds.values():
             consumers.pop(instance.id, None)
 
@@ -207,15 +217,22 @@ class Lifecycle:
         """Return the active plugins that ask to be rebuilt when a port leads elsewhere, in the order they came."""
         return list(self._rebuilds.get(port, ()))
 
-    async def close(self) -> list[Exception]:
-        """Close everything, last opened first, after its calls have left; return what went wrong."""
-        closing = list(reversed(self.instances.values()))
+    async def close(self, order: Collection[str]) -> list[Exception]:
+        """Close everything, after its calls have left; return what went wrong.
+
+        Args:
+            order: ids in start order; they are closed in the reverse of it.
+        """
+        place = {plugin: number for number, plugin in enumerate(order)}
+        closing = sorted(self.instances.values(), key=lambda each: place.get(each.id, len(place)), reverse=True)
         self.hooks.switch((), (each.staging for each in closing))
         errors: list[Exception] = []
-        for instance in closing:
+        # First those that a cancelled change had already taken out of service.
+        for instance in [*self._leaving, *closing]:
+            self.wiring.switch(self._ports_of(instance.generations), (), instance.generations)
             errors += await instance.drain(instance.stack.seconds)
             errors += await instance.close()
-            self.wiring.switch(self._ports_of(instance.generations), (), instance.generations)
             self._forget(instance)
             self.note(instance.id, State.DISABLED, State.DISABLED.meaning)
+        self._leaving.clear()
         return errors

@@ -36,9 +36,12 @@ class Provider:
 class Generation:
     """One opened instance of a provider. ``leases`` are the calls inside it now."""
 
-    __slots__ = ("_drained", "leases", "number", "provider", "retired", "target")
+    __slots__ = ("_drained", "_redact", "leases", "number", "provider", "retired", "target")
 
-    def __init__(self, provider: Provider, target: Port, number: int) -> None:
+    def __init__(
+        self, provider: Provider, target: Port, number: int, redact: Callable[[str], str] = lambda text: text
+    ) -> None:
+        self._redact = redact
         self.provider = provider
         self.target: Any = target
         self.number = number
@@ -53,7 +56,7 @@ class Generation:
         """Raise ``error`` as the port's error, with the adapter's own as its cause."""
         if isinstance(error, PortError | HotswapError):
             raise error
-        raise AdapterFailed(self.provider.name, method, error) from error
+        raise AdapterFailed(self.provider.name, method, error, self._redact(str(error))) from error
 
     def left(self) -> None:
         """Note that a call has left after the generation was retired."""

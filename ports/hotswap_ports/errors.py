@@ -22,15 +22,15 @@ class PortError(Exception):
 
 
 class AdapterFailed(PortError):
-    """An adapter raised something that is no PortError; the original is its ``__cause__``."""
+    """An adapter raised something that is no PortError; the original is its ``__cause__``, its text without secrets."""
 
     code = "PORT-001"
 
-    def __init__(self, provider: str, method: str, cause: BaseException) -> None:
+    def __init__(self, provider: str, method: str, cause: BaseException, text: str | None = None) -> None:
         self.provider = provider
         self.method = method
         super().__init__(
-            f"{provider} failed in {method}: {type(cause).__name__}: {cause}",
+            f"{provider} failed in {method}: {type(cause).__name__}: {cause if text is None else text}",
             getattr(cause, "hint", "")
             or "This is a defect of the adapter: report it to its author, with --debug's traceback.",
         )
