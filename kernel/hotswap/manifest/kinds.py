@@ -55,6 +55,8 @@ class Text:
     pattern: str = LINE
     why_not: Callable[[str], str] = lambda _: ""
     takes: type = str
+    longest: int = 1000
+    """Characters it may have: what reads versions, licences and requirements takes minutes for a megabyte of them."""
     _matches: Callable[[str], object] = field(init=False, eq=False, repr=False)
 
     @_matches.default
@@ -62,11 +64,13 @@ class Text:
         return re.compile(self.pattern).fullmatch
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "string", "pattern": self.pattern}
+        return {"type": "string", "pattern": self.pattern, "maxLength": self.longest}
 
     def problems(self, value: Any, path: str) -> Iterator[Problem]:
         if not isinstance(value, str):
             yield _mistyped(self, value, path)
+        elif len(value) > self.longest:
+            yield Problem(f"{shown(value)} has {len(value)} characters, and may have {self.longest}", path)
         elif reason := self.why_not(value):
             yield Problem(f"{shown(value)} is not {self.words}: {reason}", path)
         elif not self._matches(value):
@@ -193,7 +197,7 @@ class MapOf:
     takes: type = dict
 
     def schema(self) -> dict[str, Any]:
-        names = {"pattern": self.key.pattern}
+        names = {"pattern": self.key.pattern, "maxLength": self.key.longest}
         return {"type": "object", "propertyNames": names, "additionalProperties": self.value.schema()}
 
     def problems(self, value: Any, path: str) -> Iterator[Problem]:

@@ -71,7 +71,7 @@ INSIDE = r"^(?![/~])(?!(.*/)?\.\.(/|$))[^\\:\u0000-\u001f\u007f-\u009f\u2028-\u2
 """A path that is relative and does not climb."""
 
 TEXT = Text("a text of one line that is not empty", LINE)
-PARAGRAPH = Text("a text", PROSE)
+PARAGRAPH = Text("a text", PROSE, longest=20_000)
 TEXTS = ListOf(TEXT, "texts")
 SCRIPTS = ListOf(PARAGRAPH, "texts")
 FLAG = Flag()

@@ -15,7 +15,8 @@ SEMVER = (
 )
 """The grammar of semver.org 2.0.0, in the notation that Python and JSON Schema share."""
 
-SPECIFIER = r"^\s*(\*|(~=|===?|!=|<=?|>=?)\s*[^,;\s]+(\s*,\s*(~=|===?|!=|<=?|>=?)\s*[^,;\s]+)*)\s*$"
+_ONE = r"(~=|===?|!=|<=?|>=?)\s*[^,;\s=<>~!][^,;\s]*"  # a version begins with no sign: else there are 2**n ways to fail
+SPECIFIER = rf"^\s*(\*|{_ONE}(\s*,\s*{_ONE})*)\s*$"
 """The outline of a PEP 440 range, or ``*`` for any version."""
 
 _MEMO = 16_384  # distinct texts; past that the oldest are parsed again
