@@ -15,8 +15,8 @@ from hotswap_plugins.research.secrets import masked
 from hotswap_ports import InvalidRequest, NotFound, PortError
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # two characters at least: C: is a drive
-_HOST = re.compile(r"[\w-]+(\.[\w-]+)+(:\d+)?(/\S*)?")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?!\d+(/|$))")  # C: is a drive, and localhost:8000 names no scheme
+_HOST = re.compile(r"[\w-]+((\.[\w-]+)+|(?=:))(?P<port>:\d+)?(/\S*)?")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MOST_NAMES = 1000
 
@@ -90,7 +90,7 @@ def canonical(url: str) -> str:
         scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
     except ValueError as error:
         raise InvalidRequest(f"The address {url.rpartition('@')[2]!r} is malformed: {error}.") from error
-    if parts.netloc and not host:
+    if not host and (parts.netloc or scheme in _DEFAULT_PORTS):
         raise InvalidRequest(f"The address {url.rpartition('@')[2]!r} names no host.")
     userinfo = parts.netloc.rpartition("@")[0]
     netloc = f"[{host}]" if ":" in host else host
@@ -139,8 +139,9 @@ def _not_there(name: str, path: Path) -> NotFound:
     close = get_close_matches(missing, _names(parent), n=3, cutoff=0.6)
     if close:
         hint = f"Did you mean {' or '.join(repr(str(parent / each)) for each in close)}?"
-    elif _HOST.fullmatch(name):
-        hint = f"Relative names start in the working directory; a web page is written https://{name}"
+    elif host := _HOST.fullmatch(name):
+        address = f"{'http' if host['port'] else 'https'}://{name}"
+        hint = f"Relative names start in the working directory; a web page is written {address}"
     else:
         hint = "Relative names start in the working directory; web pages start with https://."
     return NotFound(f"There is no file or folder {name!r}.", hint)
