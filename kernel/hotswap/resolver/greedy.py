@@ -41,6 +41,38 @@ class _Demand(NamedTuple):
     port: str = ""
 
 
+def newest(index: Index) -> dict[str, Manifest] | None:
+    """Return the preferred version of everything that is needed then, no range looked at; None if that cannot be right.
+
+    Where nothing conflicts, which is most of the time, this and the verification that follows are all there is to do.
+    """
+    chosen: dict[str, Manifest] = {}
+    ports: dict[str, list[str]] = {}
+    todo = sorted(index.request.wanted, reverse=True)
+    while todo:
+        plugin = todo.pop()
+        if plugin in chosen:
+            continue
+        family = index.family(plugin)
+        if family is None:
+            return None
+        manifest = chosen[plugin] = family.best()
+        todo += [each.id for each in manifest.dependencies if not each.optional and each.id not in chosen]
+        for require in manifest.requires:
+            if not require.optional:
+                ports.setdefault(require.port, []).append(plugin)
+    for port, askers in ports.items():
+        names = index.request.selected.get(port, ())[:1]
+        here = {
+            each
+            for each, manifest in chosen.items()
+            if any(it.port == port and (not names or it.name in names) for it in manifest.provides)
+        }
+        if not all(here - {asker} for asker in askers):
+            return None
+    return chosen
+
+
 class Greedy:
     """One attempt at a request."""
 

@@ -8,7 +8,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-_LIMIT = 100_000
+_LIMIT = 20_000
 _answers: dict[tuple[int, int], tuple[SpecifierSet, Version, bool]] = {}
 
 
@@ -25,6 +25,11 @@ def holds(specifier: SpecifierSet, version: Version) -> bool:
             _answers.clear()
         known = _answers[key] = (specifier, version, specifier.contains(version, prereleases=True))
     return known[2]
+
+
+def forget() -> None:
+    """Drop all answers: for measuring, and for a host that has read its whole catalog anew."""
+    _answers.clear()
 
 
 @lru_cache(maxsize=10_000)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 
 from hotswap.manifest.model import Manifest
 from hotswap.resolver.formula import Formula
-from hotswap.resolver.greedy import Attempt, Greedy
+from hotswap.resolver.greedy import Attempt, Greedy, newest
 from hotswap.resolver.index import Index
 from hotswap.resolver.model import Refusal, Request, Solution
 from hotswap.resolver.search import Search, Verdict
@@ -46,6 +46,10 @@ def decide(request: Request, previous: Solution | None = None) -> Solution | Ref
     if known is not None:
         return known
     index = Index(request)
+    guess = newest(index)
+    found = accept(request, guess) if guess is not None else None
+    if found is not None:
+        return found
     attempt = Greedy(index).run()
     if attempt.complete:
         found = accept(request, attempt.chosen)
@@ -89,19 +93,24 @@ def _kept(request: Request) -> Solution | None:
         return None
     if verify(request, locked):
         return None
-    found = accept(request, read(request, locked)[0])
-    return found if found is not None and _as_selected(request, found) else None
+    chosen = read(request, locked)[0]
+    found = accept(request, chosen)
+    return found if found is not None and _as_selected(request, found, chosen) else None
 
 
-def _as_selected(request: Request, solution: Solution) -> bool:
-    """Return whether each port is filled by the provider that was selected for it, as far as the catalog has it."""
-    if not request.selected:
-        return True
+def _as_selected(request: Request, solution: Solution, chosen: Mapping[str, Manifest]) -> bool:
+    """Return whether each port is filled by the provider selected first for it, or by the best there is.
+
+    The catalog is searched for a better one in the second case only: that reads every manifest.
+    """
     index = Index(request)
     for plugin in solution.plugins:
         for port, filler in plugin.ports.items():
-            selected = [each for each in index.providers(port) if each in index.selected(port) and each != plugin.id]
-            if filler is not None and selected and filler != selected[0]:
+            names = request.selected.get(port, ())
+            if filler is None or not names or any(names[0] == each.name for each in chosen[filler].provides):
+                continue
+            others = [each for each in index.providers(port) if each in index.selected(port) and each != plugin.id]
+            if others and others[0] != filler:
                 return False
     return True
 

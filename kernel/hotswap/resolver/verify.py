@@ -86,20 +86,22 @@ def _plugins(
     in_order = True
     offered: dict[str, set[str]] | None = None
     for plugin, manifest in chosen.items():
-        problems += [Problem(plugin, f"{plugin} {manifest.version} {o.text}") for o in obstacles(manifest, request)]
+        found = obstacles(manifest, request)
+        if found:
+            problems += [Problem(plugin, f"{plugin} {manifest.version} {each.text}") for each in found]
         for each in manifest.dependencies:
-            there = versions.get(each.id)
+            target = each.id
+            there = versions.get(target)
             if there is None:
                 if not each.optional:
-                    problems.append(Problem(plugin, f"{plugin} requires {each.id}, which is not in it"))
-            elif each.id == plugin and each.optional:
-                continue
+                    problems.append(Problem(plugin, f"{plugin} requires {target}, which is not in it"))
             elif not holds(each.specifier, there):
-                problems.append(Problem(plugin, f"{plugin} requires {each.id} {each.specifier}, not {there}"))
-            elif each.id not in started and not each.optional:
+                if target != plugin or not each.optional:
+                    problems.append(Problem(plugin, f"{plugin} requires {target} {each.specifier}, not {there}"))
+            elif target not in started and not each.optional:
                 in_order = False
         if manifest.requires or manifest.conflicts:
-            in_order &= not manifest.requires
+            in_order = in_order and not manifest.requires
             offered = _offered(chosen) if offered is None else offered
             problems.extend(_ports_and_conflicts(plugin, manifest, versions, offered))
         started.add(plugin)
@@ -126,14 +128,13 @@ def _ports_and_conflicts(
             yield Problem(plugin, f"{plugin} conflicts with {conflict.id} {there}")
 
 
-def _all_needed_by_id(request: Request, chosen: dict[str, Manifest]) -> bool:
-    """Return whether each plugin is wanted or required by id: ``chosen`` is in start order, and no port is required."""
-    needed = set(request.wanted)
-    for plugin in reversed(chosen):
-        if plugin not in needed:
-            return False
-        needed.update([each.id for each in chosen[plugin].dependencies if not each.optional])
-    return True
+def _all_needed_by_id(request: Request, chosen: Mapping[str, Manifest]) -> bool:
+    """Return whether each plugin is wanted or required by id, where it is known that requirements close no circle.
+
+    Without a circle it is enough that somebody requires it: whoever is required by nobody has to be wanted.
+    """
+    rest = chosen.keys() - request.wanted.keys()
+    return not rest or rest <= {d.id for each in chosen.values() for d in each.dependencies if not d.optional}
 
 
 def _explained(
