@@ -74,8 +74,7 @@ class _Explanation:
         plugin = line.plugin
         found = self._found(plugin)
         if plugin in self._request.excluded:
-            chains = [_sentence(line), f"{plugin} is excluded"]
-            return DependencyConflict(plugin, chains, suggest(self._request, self._core))
+            return self._conflict()
         if not found:
             return PluginNotFound(plugin, self._request.versions)
         error = PluginNotFound(f"{plugin} {line.text}".strip(), self._request.versions)
@@ -130,13 +129,19 @@ class _Explanation:
         return (-len(self._about(subject)), not any(self._is_empty(each) for each in self._about(subject)), subject)
 
     def _is_empty(self, line: _Line) -> bool:
-        family = self._index.family(line.target) if line.kind == "depends" else None
-        return family is not None and not family.allowed(SpecifierSet(line.text))
+        if line.kind == "port":
+            return bool(self._excluded(line))
+        family = self._index.family(line.target)
+        return line.kind == "depends" and (family is None or not family.allowed(SpecifierSet(line.text)))
+
+    def _excluded(self, line: _Line) -> list[str]:
+        """Return the excluded plugins that a line could mean."""
+        return [each for each in self._targets(line) if each in self._request.excluded]
 
     def _what_there_is(self, subject: str) -> Iterator[str]:
-        if subject in self._request.excluded:
-            yield f"{subject} is excluded"
-        elif len(self._about(subject)) == 1 and self._found(subject):
+        excluded = dict.fromkeys(each for line in self._about(subject) for each in self._excluded(line))
+        yield from (f"{each} is excluded" for each in excluded)
+        if not excluded and len(self._about(subject)) == 1 and self._found(subject):
             yield f"{subject} was found as {', '.join(self._found(subject))} only"
 
     def _about(self, subject: str) -> list[_Line]:
@@ -163,7 +168,7 @@ class _Explanation:
         return []
 
     def _targets(self, line: _Line) -> Iterable[str]:
-        return self._index.providers(line.target) if line.kind == "port" else (line.target,)
+        return self._index.providers(line.target) if line.kind == "port" else (line.target or line.plugin,)
 
 
 def _merged(core: Iterable[Origin]) -> list[_Line]:

@@ -9,6 +9,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from hotswap.manifest.model import Manifest
+from hotswap.resolver.index import Index
 from hotswap.resolver.matching import holds
 from hotswap.resolver.model import Origin, Request, Solution
 from hotswap.resolver.usability import obstacles
@@ -43,7 +44,9 @@ def _changes(request: Request, core: Sequence[Origin]) -> Iterator[_Change]:
             loose = evolve(request, wanted={**request.wanted, plugin: SpecifierSet()})
             yield loose, _allow(plugin, request.wanted[plugin])
     named = dict.fromkeys(name for each in core for name in (each.plugin, each.target) if name in request.versions)
-    for plugin in named:
+    index = Index(request)
+    providers = dict.fromkeys(name for each in core if each.kind == "port" for name in index.providers(each.target))
+    for plugin in {**named, **providers}:
         if plugin in request.excluded:
             yield evolve(request, excluded=request.excluded - {plugin}), _say(f"Take {plugin} out of what is excluded.")
     yield from _installable(request, core)
