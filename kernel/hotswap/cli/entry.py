@@ -12,6 +12,10 @@ def main() -> None:
 
         text = quick_answer(sys.argv[1:])
         if text is None:
+            if not sys.warnoptions:  # what libraries warn their programmers of is no business of the user
+                import warnings
+
+                warnings.simplefilter("ignore")
             from hotswap.cli.root import root
 
             root.main(prog_name="hotswap")

@@ -61,7 +61,9 @@ def _report(error: BaseException, invocation: Invocation, arguments: Sequence[st
     if invocation.debug and code != USAGE:
         _print_traceback(error)
     if as_json:
-        document = {"schema": "hotswap.error/1", "error": facts, "warnings": invocation.warnings}
+        document: dict[str, Any] = {"schema": "hotswap.error/1", "error": facts}
+        if invocation.warnings:
+            document["warnings"] = invocation.warnings
         click.echo(to_json(document), err=True)
     else:
         print_block("error", "red", facts)

@@ -59,6 +59,11 @@ def warn(invocation: Invocation, error: BaseException, about: str = "") -> None:
     facts = facts_of(error)
     if about:
         facts["about"] = about
+    warn_of(invocation, facts)
+
+
+def warn_of(invocation: Invocation, facts: dict[str, Any]) -> None:
+    """Report what `facts_of` would say of an error, where there is none."""
     if facts in invocation.warnings:
         return
     invocation.warnings.append(facts)

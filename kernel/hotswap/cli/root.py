@@ -62,7 +62,7 @@ class Command(click.Command):
         own, common = [], []
         for each in self.get_params(ctx):
             record = each.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(each, click.Option):
                 (common if isinstance(each, CommonOption) else own).append(record)
         for title, records in (("Options", own), ("Common options", common)):
             if records:

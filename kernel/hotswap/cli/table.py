@@ -43,10 +43,8 @@ COMMON_OPTIONS: Sequence[tuple[str, tuple[str, ...], str, str]] = (
 )
 """Name, flags, metavariable (empty for a switch) and help of the options that every command takes."""
 
-OWN_OPTIONS: Sequence[tuple[str, str]] = (
-    ("--version", "Show the version and exit."),
-    ("--help", "Show this message and exit."),
-)
+VERSION_OPTION = ("--version", "Show the version and exit.")
+HELP_OPTION = ("--help", "Show this message and exit.")
 _INDENT, _GAP = "  ", 2
 
 
@@ -72,7 +70,7 @@ def root_help() -> str:
     parts = [
         "Usage: hotswap [OPTIONS] COMMAND [ARGS]...",
         f"{_INDENT}{INTRO}",
-        _section("Options", [*options, *OWN_OPTIONS]),
+        _section("Options", [VERSION_OPTION, *options, HELP_OPTION]),
         _section("Commands", commands),
     ]
     return "\n\n".join(parts)

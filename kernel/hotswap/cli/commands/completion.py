@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hotswap.cli.invocation import Invocation
-from hotswap.cli.output import note, print_document
+from hotswap.cli.output import print_document
 from hotswap.cli.root import Command
 
 _INSTALL = {
@@ -29,7 +29,6 @@ def completion(invocation: Invocation, shell: str) -> None:
         return
     click.echo(f"# To install it: {_INSTALL[shell]}")
     click.echo(script)
-    note(invocation, f"To install it: {_INSTALL[shell]}")
 
 
 def _script(shell: str) -> str:

@@ -1,0 +1,107 @@
+"""``hotswap run WORKFLOW``: the options of the workflow are those that the workflow itself declares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hotswap.cli.completing import workflow_names
+from hotswap.cli.failures import DONE
+from hotswap.cli.invocation import Invocation
+from hotswap.cli.root import Command
+
+if TYPE_CHECKING:
+    from hotswap.kernel import Kernel
+    from hotswap_ports import Workflow, WorkflowResult
+
+_EPILOG = "`hotswap run research --help` shows what the workflow `research` takes."
+
+
+class RunCommand(Command):
+    """Leaves alone what it does not know: that is for the workflow, which is known once the kernel runs."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse up to ``--``; what follows it goes to the workflow as it is."""
+        known, rest = args, []
+        if "--" in args:
+            known, rest = args[: args.index("--")], args[args.index("--") :]
+        ctx.meta[__name__] = rest
+        return super().parse_args(ctx, known)
+
+
+@click.command(
+    cls=RunCommand,
+    context_settings={"ignore_unknown_options": True},
+    add_help_option=False,
+    options_metavar="[OPTIONS]",
+    epilog=_EPILOG,
+)
+@click.argument("workflow", required=False, shell_complete=workflow_names)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("-o", "--output", metavar="FILE", help="Write the report to a file; - is stdout.")
+@click.option("--help", "show_help", is_flag=True, help="Show this message, or that of the workflow, and exit.")
+@click.pass_context
+def run(
+    context: click.Context, workflow: str | None, arguments: tuple[str, ...], output: str | None, show_help: bool
+) -> int:
+    """Run a workflow.
+
+    The report goes to stdout, or to the file that --output names; everything else to stderr. --format and all other
+    options are the workflow's own.
+    """
+    if workflow is None and show_help:
+        click.echo(context.get_help())
+        return DONE
+    if workflow is None or workflow.startswith("-"):
+        where = f": {workflow} stands before it" if workflow else ""
+        raise click.UsageError(f"The name of the workflow comes first{where}. Try `hotswap run research README.md`.")
+    invocation: Invocation = context.obj
+    from hotswap.cli.opening import opened, run_async
+    from hotswap.cli.report import check_output, deliver
+
+    if output is not None and not show_help:
+        check_output(output)
+    settings = invocation.settings()
+    given = ["--help"] if show_help else [*arguments, *context.meta[__name__]]
+
+    async def main() -> int:
+        async with opened(invocation, settings) as kernel:
+            inputs, result = await _work(context, kernel, str(workflow), given)
+            deliver(invocation, str(workflow), inputs, result, output)
+            return DONE
+
+    return run_async(invocation, main)
+
+
+async def _work(
+    context: click.Context, kernel: Kernel, name: str, given: list[str]
+) -> tuple[dict[str, Any], WorkflowResult]:
+    from hotswap.cli.progress import progress_of
+    from hotswap.cli.workflow_command import WorkflowCommand
+
+    found = workflow_called(kernel, name)
+    shared = [each for each in context.command.params if isinstance(each, click.Option) and each.name != "show_help"]
+    command = WorkflowCommand(name, found.features, shared)
+    with command.make_context(f"run {name}", given, parent=context.parent) as inner:
+        inputs = command.values(inner)
+    with progress_of(context.obj) as progress:
+        return inputs, await found.run(inputs, progress=progress)
+
+
+def workflow_called(kernel: Kernel, name: str) -> Workflow:
+    """Return a workflow by its name.
+
+    Raises:
+        ProviderNotFound: nobody open calls it so; where a plugin that does not serve is meant, a note says why not.
+    """
+    from hotswap.errors import ProviderNotFound
+    from hotswap_ports import Workflow
+
+    try:
+        return kernel.get(Workflow, name)
+    except ProviderNotFound as error:
+        plugins = {name, *kernel.catalog.provider(Workflow.PORT, name)}
+        for each in sorted(plugins & kernel.plugins().keys()):
+            error.add_note(str(kernel.why(each)))
+        raise
