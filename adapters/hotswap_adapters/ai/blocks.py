@@ -42,6 +42,9 @@ class _Line:
     """Whether it may go on what the line before it began."""
 
 
+_BLANK = _Line(0, 0, "", "other", joins=False)
+
+
 def blocks(text: str) -> Iterator[Block]:
     """Yield the blocks in order: blank lines, list items, headings, tables and code part them, soft wraps do not."""
     group: list[_Line] = []
@@ -62,6 +65,11 @@ def _lines(text: str) -> Iterator[_Line]:
     fence, start = "", 0
     previous: _Line | None = None
     for raw in text.splitlines(keepends=True):
+        if raw.isspace():
+            if previous is not None:
+                yield previous
+            previous, start = None if previous is None else _BLANK, start + len(raw)
+            continue
         line = _line(raw, start, indented_code=previous is None or previous.kind in ("other", "code"))
         opened = _FENCE.match(raw)
         if fence:

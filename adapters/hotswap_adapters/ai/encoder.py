@@ -14,7 +14,7 @@ from hotswap_adapters.ai.embedders import Embedder, Matrix, Purpose
 
 T = TypeVar("T")
 
-MOST_WINDOWS = 16
+MOST_WINDOWS = 8
 """Windows of one text that are embedded; of a longer one as many, spread evenly, stand for the whole."""
 
 Loader = Callable[[], Embedder]

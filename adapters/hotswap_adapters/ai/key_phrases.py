@@ -18,7 +18,7 @@ SHORTLIST = 30
 
 _RUN = re.compile(r"[.,;:!?()\[\]{}\"“”„«»<>|/\\=*#`~+•·…。、，！？；：「」『』（）\n]|\s[-–—]+\s")  # noqa: RUF001
 _WORD = re.compile(r"[^\W_]+(?:['’&-][^\W_]+)*")  # noqa: RUF001 - a typographic apostrophe
-_CODE = re.compile(r"\b(?:https?://|www\.)\S+|\b\S+@\S+\.\w+|\w*[^\W_]_[^\W_]\w*|(?<=\w)[./]\w+\S*")
+_DOTTED = re.compile(r"[a-z]\.[a-z]")
 _INSIDE = frozenset(("of", "de", "du", "des", "di", "da", "do", "der", "von", "van", "del", "della"))
 """Stop words that a phrase may have inside: University of Oxford."""
 _CJK_GLUE = re.compile(r"[぀-ゟ的是在了和与有这為为不也等而被其及将]+")
@@ -69,12 +69,17 @@ def candidates(sentences: Sequence[str]) -> list[Candidate]:
 
 
 def _runs(sentence: str) -> Iterator[list[str]]:
-    for run in _RUN.split(_CODE.sub("|", sentence)):
+    for run in _RUN.split(" ".join("|" if _is_code(each) else each for each in sentence.split())):
         if CJK.search(run):
             for piece in _CJK_GLUE.split(run):
                 yield from ([each] for each in _WORD.findall(piece) if len(each) in _CJK_LENGTHS or each.isascii())
         else:
             yield _WORD.findall(run)
+
+
+def _is_code(token: str) -> bool:
+    """Return whether it is an address, a file or an identifier rather than a word."""
+    return "_" in token.strip("_*") or "://" in token or "@" in token or _DOTTED.search(token) is not None
 
 
 def _phrases(words: list[str]) -> Iterator[list[str]]:

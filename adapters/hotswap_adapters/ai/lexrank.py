@@ -51,8 +51,8 @@ def term_centrality(terms: Array) -> Array:
 
 
 def _walk(count: int, spread: Callable[[Array], Array]) -> Array:
-    degrees = np.maximum(spread(np.ones(count, dtype=np.float32)), 1e-9)
-    mass = np.full(count, 1 / max(count, 1), dtype=np.float32)
+    degrees: Array = np.maximum(spread(np.ones(count, dtype=np.float32)), 1e-9).astype(np.float32)
+    mass: Array = np.full(count, 1 / max(count, 1), dtype=np.float32)
     for _ in range(MOST_ROUNDS):
         following = ((1 - DAMPING) / count + DAMPING * spread(mass / degrees)).astype(np.float32)
         following /= following.sum()

@@ -161,6 +161,6 @@ def is_prose(sentence: str) -> bool:
 
 
 def _is_title(words: list[str]) -> bool:
-    """Return whether nearly every longer word is capitalised, as in a heading or a menu; German has some that is not."""
+    """Return whether nearly every longer word is capitalised, as in a heading or a menu."""
     longer = [each for each in words[1:] if len(each) > 3]
     return len(longer) >= 4 and sum(each[0].isupper() for each in longer) > 0.85 * len(longer)
