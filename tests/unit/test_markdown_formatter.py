@@ -196,6 +196,16 @@ async def test_html_is_escaped_and_loads_nothing() -> None:
     assert page.count(markup.escape(hostile)) >= 8
 
 
+async def test_a_passage_keeps_its_paragraphs() -> None:
+    """A heading inside a passage does not run into the text below it, and is no heading of the report."""
+    passage = Passage("# Where\n \t\n- They stand\nin the river.\n\n\n", 0)
+    report = Report("x", answer=Answer("q", "a", (passage,)), sources=(Source("s", "https://s.example"),))
+    assert "> \\# Where\n>\n> \\- They stand in the river.\n>\n> [\\[1\\]][source-1] s\n" in markdown(report)
+    assert "| # Where\n|\n| - They stand in the river. [1]\n" in plain(report)
+    page = (await MarkdownFormatter().format(report, format="html")).text
+    assert "<blockquote><p># Where</p><p>- They stand in the river.</p><p>" in page
+
+
 async def test_a_question_without_an_answer_says_so() -> None:
     """Nothing found, and passages that only came near, are told apart."""
     near = Report("x", answer=Answer("q", "", (Passage("p", 0),)), sources=(Source("s", "https://s.example"),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html as markup
 from collections.abc import Iterable, Iterator
 
-from hotswap_adapters.formatter.sanitizing import link_to, one_line, readable
+from hotswap_adapters.formatter.sanitizing import link_to, one_line, paragraphs, readable
 from hotswap_ports import Answer, Report, Source
 
 _STYLE = (
@@ -65,7 +65,8 @@ def _answer(answer: Answer, sources: tuple[Source, ...]) -> Iterator[str]:
     yield f"<p>{_text(answer.text) or nothing}</p>"
     for each in answer.passages:
         title = _text(sources[each.source].title)
-        yield f"<blockquote><p>{_text(each.text)}</p><p>{_number(each.source, sources)} {title}</p></blockquote>"
+        text = "".join(f"<p>{markup.escape(line)}</p>" for line in paragraphs(each.text))
+        yield f"<blockquote>{text}<p>{_number(each.source, sources)} {title}</p></blockquote>"
 
 
 def _source(source: Source) -> str:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from hotswap_adapters.formatter.html import html
 from hotswap_adapters.formatter.plain import plain
-from hotswap_adapters.formatter.sanitizing import link_to, one_line, readable
+from hotswap_adapters.formatter.sanitizing import link_to, one_line, paragraphs, readable
 from hotswap_ports import Answer, FeatureUnsupported, Formatter, FormatterFeatures, KeyPoint, Rendered, Report, Source
 
 _ANYWHERE = re.compile(r"[\\`*\[\]<~$]|__+|(?<!\w)_|_(?!\w)|&(?=#?\w+;)|(?<=\s)#|:(?=//)|(?<=\w)@(?=\w)|\bwww(?=\.)")
@@ -75,7 +75,8 @@ def markdown(report: Report) -> str:
 
 def _answer(answer: Answer, sources: tuple[Source, ...]) -> Iterator[str]:
     yield "## Answer"
-    yield f"**{escape(answer.question)}**" if escape(answer.question) else "**?**"
+    if question := escape(answer.question):
+        yield f"**{question}**"
     if answer.text:
         yield escape(answer.text)
     elif answer.passages:
@@ -84,7 +85,8 @@ def _answer(answer: Answer, sources: tuple[Source, ...]) -> Iterator[str]:
         yield "Nothing was found."
     for passage in answer.passages:
         title = escape(sources[passage.source].title)
-        yield f"> {escape(passage.text)}\n>\n> {_number(passage.source, sources)} {title}".rstrip()
+        lines = [*map(escape, paragraphs(passage.text)), f"{_number(passage.source, sources)} {title}".rstrip()]
+        yield "\n>\n".join(f"> {each}" for each in lines)
 
 
 def _places(point: KeyPoint, sources: tuple[Source, ...]) -> str:

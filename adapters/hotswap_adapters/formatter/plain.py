@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from hotswap_adapters.formatter.sanitizing import one_line, readable
+from hotswap_adapters.formatter.sanitizing import one_line, paragraphs, readable
 from hotswap_ports import Answer, Report, Source
 
 COLUMNS = 100
@@ -43,7 +43,8 @@ def _answer(answer: Answer) -> Iterator[str]:
     else:
         yield "Nothing was found."
     for passage in answer.passages:
-        yield _wrap(f"{one_line(passage.text)} [{passage.source + 1}]", "| ", "| ")
+        *lines, last = paragraphs(passage.text) or [""]
+        yield "\n|\n".join(_wrap(each, "| ", "| ") for each in (*lines, f"{last} [{passage.source + 1}]"))
 
 
 def _source(number: int, source: Source) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from urllib.parse import quote, unquote, urlsplit
 
@@ -9,6 +10,7 @@ LINKED = frozenset({"http", "https", "file"})
 """Schemes that become links; whatever else a source has as its URL is shown as text."""
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks that turn the direction of text, and so can make it read as something else."""
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 _URL_CHARACTERS = "!#$&'*+,-./:;=?@_~%"
 
 
@@ -16,6 +18,11 @@ def one_line(text: str) -> str:
     """Return ``text`` on one line, white space folded, without control characters and unpaired surrogates."""
     folded = " ".join(text.split())
     return "".join(_harmless(each) for each in folded).strip()
+
+
+def paragraphs(text: str) -> list[str]:
+    """Return the paragraphs of ``text``, which blank lines part, each on one line; empty ones are left out."""
+    return [line for line in map(one_line, _BLANK_LINE.split(text)) if line]
 
 
 def link_to(url: str) -> str:

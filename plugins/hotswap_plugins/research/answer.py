@@ -85,18 +85,14 @@ class Answers:
         result = await self._search.search(_within(query, self._search.features.modes))
         records: dict[str, Record | None] = {}
         found: dict[str, Resting] = {}
-        orphans: list[str] = []
         for hit in result.hits:
             page = str(hit.metadata.get("page", ""))
             if page not in records:
                 records[page] = (await self._records.load(page)).record
             record = records[page]
-            if record is None or hit.id not in record.passages:
-                orphans.append(hit.id)
-            else:
+            if record is not None and hit.id in record.passages:
                 found.setdefault(hit.text, Resting(page, record, hit.text, hit.score))
-        if orphans:  # left behind by a run that was killed: no record claims them, so nobody else will remove them
-            await self._search.remove(orphans)
+            # Else a run was killed before it wrote the record, or is just about to: only the latter may settle it.
         return tuple(found.values())[: self._config.answer_passages]
 
     async def _vector(self, question: str) -> Vector | None:
