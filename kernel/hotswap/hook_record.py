@@ -55,10 +55,16 @@ class HookRecord:
         return self._counts.setdefault((point, source), HookCount())
 
     def failed(self, point: str, source: str, error: Exception) -> None:
-        """Count, keep and log a handler's failure."""
+        """Count, keep and log a handler's failure; the log gets the 1st, 2nd, 4th, 8th ... of a plugin at a point.
+
+        A hook that fails on every call would otherwise slow each of them by the time that logging takes.
+        """
         text = f"{type(error).__name__}: {error}"
-        self.count(point, source).failures += 1
+        count = self.count(point, source)
+        count.failures += 1
         self.failures.append(HookFailure(point, source, datetime.now(UTC), text))
-        log = logger.bind(plugin=source, point=point)
+        if count.failures & (count.failures - 1):
+            return
+        log = logger.bind(plugin=source, point=point, failures=count.failures)
         log.warning("A hook of {!r} at {} failed, and the chain goes on: {}", source or "application", point, text)
         log.opt(exception=error).debug("Where the hook at {} failed", point)

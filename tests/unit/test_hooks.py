@@ -298,6 +298,20 @@ class TestFailures:
         assert [(each["extra"]["plugin"], each["level"].name) for each in logged] == [("bad", "WARNING")]
         assert "oh no" in logged[0]["message"]
 
+    async def test_a_handler_that_always_fails_does_not_flood_the_log(self, hooks: Hooks) -> None:
+        """Every failure is counted; the log gets the first, and then one whenever their number has doubled."""
+        logged: list[Any] = []
+        hooks.on("pre_storage.put", lambda event: 7, source="bad")  # type: ignore[arg-type, return-value]
+        sink = logger.add(lambda message: logged.append(message.record["extra"]["failures"]), level="WARNING")
+        logger.enable("hotswap")
+        try:
+            for _ in range(10):
+                await call_put(hooks)
+        finally:
+            logger.remove(sink)
+        assert logged == [1, 2, 4, 8]
+        assert hooks.record.counts["pre_storage.put", "bad"].failures == 10
+
     @pytest.mark.parametrize(
         ("answer", "said"),
         [
