@@ -12,11 +12,10 @@ from pathlib import Path
 if __package__ in (None, ""):  # run as a file: its folder is what Python puts on the path
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.benchmarks.rows import Row, print_rows
-
 from hotswap.hook_calls import MethodHooks
 from hotswap.hooks import Hooks
 from hotswap_ports.hooks import HookContext, HookEvent
+from tests.benchmarks.rows import Row, print_rows
 
 HANDLERS = 5
 BOUND = 3.0
