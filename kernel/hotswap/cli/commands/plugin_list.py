@@ -37,7 +37,7 @@ def list_plugins(invocation: Invocation, every: bool) -> None:
         print_document(invocation, "plugin-list/1", {"plugins": rows, "shadowed": hidden})
         return
     titles = ("id", "version", "door", "trust", "state", "provides")
-    print_table(titles, [[_cell(row[title]) for title in titles] for row in rows])
+    print_table(titles, [[_cell(row, title) for title in titles] for row in rows])
     for each in hidden:
         note(invocation, f"note: {each['id']} at {each['path']} is hidden by {each['by']}.")
 
@@ -66,7 +66,9 @@ def _rows(found: list[Found], settings: Settings, catalog: Catalog) -> list[dict
     return rows
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(each["port"] for each in value) or "-"
-    return str(value)
+def _cell(row: dict[str, Any], title: str) -> str:
+    if title == "provides":
+        return ", ".join(each["port"] for each in row[title]) or "-"
+    if title == "state" and row["selected_for"]:
+        return f"enabled, serves {', '.join(row['selected_for'])}"
+    return str(row[title])

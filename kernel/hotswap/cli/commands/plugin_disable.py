@@ -1,0 +1,47 @@
+"""``hotswap plugin disable ID``: looks who needs it before anything is written."""
+
+from __future__ import annotations
+
+import click
+
+from hotswap.cli.completing import plugin_ids
+from hotswap.cli.invocation import Invocation
+from hotswap.cli.root import Command
+
+
+@click.command(cls=Command)
+@click.argument("plugin", metavar="ID", shell_complete=plugin_ids)
+@click.option("--cascade", is_flag=True, help="Disable those that need it as well.")
+@click.pass_obj
+def disable(invocation: Invocation, plugin: str, cascade: bool) -> None:
+    """Disable a plugin in hotswap.toml.
+
+    Refused, with a list, while others need it. Comments in hotswap.toml stay; hotswap.lock is written too.
+    """
+    from hotswap.catalog import wanted
+    from hotswap.cli.edits import write_down
+    from hotswap.cli.output import print_document, print_text
+    from hotswap.cli.solving import solve
+    from hotswap.dependants import dependants_of
+    from hotswap.errors import PluginInUse, PluginNotFound
+    from hotswap.settings_file import SettingsFile
+
+    settings = invocation.settings()
+    solved = solve(invocation, settings)
+    manifests, asked = solved.manifests, wanted(settings, solved.catalog)
+    if plugin not in manifests and plugin not in asked:
+        raise PluginNotFound(plugin, {*manifests, *asked}, looked_in=["the enabled plugins"])
+    dependants = dependants_of({plugin}, manifests)
+    if dependants and not cascade:
+        raise PluginInUse(plugin, dependants)
+    going = [*(each for each in dependants if each in asked), plugin]
+
+    def edit(file: SettingsFile) -> None:
+        for each in going:
+            file.disable(each)
+
+    write_down(invocation, settings, edit)
+    if invocation.json:
+        print_document(invocation, "plugin-disable/1", {"disabled": going, "stopped": [*dependants, plugin]})
+        return
+    print_text(f"Disabled {', '.join(going)}.")

@@ -1,0 +1,93 @@
+"""``hotswap plugin validate PATH``: the manifest, then the code, held against each other; all problems at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hotswap.cli.failures import DONE, FAILED
+from hotswap.cli.invocation import Invocation
+from hotswap.cli.root import Command
+
+if TYPE_CHECKING:
+    from hotswap.errors import HotswapError
+    from hotswap.manifest.model import Manifest
+
+
+@click.command(cls=Command)
+@click.argument("path", type=click.Path(exists=True))
+@click.option("--manifest-only", is_flag=True, help="Do not import the plugin's code.")
+@click.pass_obj
+def validate(invocation: Invocation, path: str, manifest_only: bool) -> int:
+    """Check a plugin's manifest and code.
+
+    PATH is a plugin's folder or its plugin.toml. The code is imported, in this process and without confinement, and
+    its classes are held against the manifest; --manifest-only leaves that out.
+    """
+    from hotswap.cli.output import facts_of, print_block, print_document, print_text
+    from hotswap.errors import ManifestInvalid
+    from hotswap.manifest.reader import read_manifest
+
+    file = Path(path).absolute()
+    file = file / "plugin.toml" if file.is_dir() else file
+    errors: list[HotswapError] = []
+    manifest = None
+    try:
+        manifest = read_manifest(file)
+    except ManifestInvalid as error:
+        errors.append(error)
+    if manifest is not None and not manifest_only:
+        errors += code_problems(manifest, file.parent)
+    if invocation.json:
+        content: dict[str, Any] = {
+            "path": str(file),
+            "id": manifest.id if manifest else None,
+            "valid": not errors,
+            "problems": [{**facts_of(each), "problems": list(getattr(each, "problems", ()))} for each in errors],
+        }
+        print_document(invocation, "plugin-validate/1", content)
+        return FAILED if errors else DONE
+    for each in errors:
+        print_block("error", "red", facts_of(each))
+    if manifest is not None and not errors:
+        what = "its manifest is" if manifest_only else "its manifest and its code are"
+        print_text(f"{manifest.id} {manifest.raw_version}: {what} in order.")
+    return FAILED if errors else DONE
+
+
+def code_problems(manifest: Manifest, folder: Path) -> list[HotswapError]:
+    """Import the code once for each class that the manifest names, so that one bad class does not hide the next."""
+    import attrs
+
+    from hotswap.catalog import Found
+    from hotswap.errors import HotswapError
+    from hotswap.loader import drop, load
+    from hotswap.port_directory import PortDirectory
+
+    ports = PortDirectory()
+    parts = [attrs.evolve(manifest, provides=(each,)) for each in manifest.provides] or [manifest]
+    found: dict[str, HotswapError] = {}
+    for part in parts:
+        try:
+            loaded = load(Found(part, "path", folder), ports)
+        except HotswapError as error:
+            found.setdefault(str(error), error)
+            continue
+        for error in _gaps(manifest, [loaded.plugin_class, *loaded.adapters.values()]):
+            found.setdefault(str(error), error)
+        drop(loaded.root)
+    return list(found.values())
+
+
+def _gaps(manifest: Manifest, classes: list[type]) -> Iterator[HotswapError]:
+    from hotswap.errors import InjectionFailed
+    from hotswap.injection import needs_of
+
+    for each in classes:
+        try:
+            needs_of(each, requires={require.port for require in manifest.requires})
+        except InjectionFailed as error:
+            yield error

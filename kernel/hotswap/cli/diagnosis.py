@@ -1,0 +1,183 @@
+"""What ``hotswap doctor`` looks at. A check that finds something wrong does not keep the next from looking."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from attrs import frozen
+
+from hotswap.catalog import Catalog
+from hotswap.catalog_cache import cache_file
+from hotswap.cli.invocation import Invocation
+from hotswap.cli.opening import opened, run_async, troubled, waiting_facts
+from hotswap.discovery import DOORS, _system_folders, _user_folder
+from hotswap.errors import HotswapError, LockInvalid, SettingsInvalid
+from hotswap.lock import read
+from hotswap.planner import LOCK_NAME, Planner, installed
+from hotswap.port_directory import PortDirectory
+from hotswap.settings import Settings
+from hotswap.version import __version__
+
+
+@frozen
+class Finding:
+    """What one check found."""
+
+    check: str
+    verdict: Literal["ok", "note", "wrong"]
+    text: str
+    hint: str = ""
+
+
+def examine(invocation: Invocation, *, open_plugins: bool) -> Iterator[Finding]:
+    """Yield what every check found. Settings that cannot be read end it: there is nothing to look at then."""
+    yield Finding("hotswap", "ok", f"{__version__} in {Path(__file__).parents[1]}")
+    yield Finding("python", "ok", f"{platform.python_version()} at {sys.executable}, {platform.platform()}")
+    try:
+        settings = invocation.settings()
+    except SettingsInvalid as error:
+        yield _of("settings", error)
+        return
+    yield from _settings(invocation, settings)
+    catalog = invocation.catalog(settings)
+    yield from _doors(settings, catalog)
+    yield from _distributions(settings, catalog)
+    yield from _solution(settings, catalog)
+    yield _cache()
+    yield _data(settings)
+    if open_plugins:
+        yield from run_async(invocation, lambda: _opening(invocation, settings))
+
+
+def _of(check: str, error: BaseException) -> Finding:
+    code = getattr(error, "code", type(error).__name__)
+    return Finding(check, "wrong", f"{code}: {error}", str(getattr(error, "hint", "")))
+
+
+def _settings(invocation: Invocation, settings: Settings) -> Iterator[Finding]:
+    where = str(settings.source) if settings.source else f"none in {settings.folder}: the embedded defaults hold"
+    yield Finding("settings file", "ok", where)
+    variables = sorted(each for each in os.environ if each.startswith("HOTSWAP_"))  # names only: values may be secret
+    if variables:
+        yield Finding("environment", "note", f"it sets {', '.join(variables)}")
+    if invocation.overrides:
+        yield Finding("command line", "note", f"it overrides {', '.join(sorted(invocation.overrides))}")
+    if settings.safe_mode:
+        yield Finding("safe mode", "note", "only hotswap's own plugins are found")
+
+
+def _doors(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
+    folders = {
+        "path": [str(each) for each in settings.paths],
+        "project": [str(settings.folder / "plugins"), str(settings.folder / ".hotswap" / "plugins")],
+        "user": [_user_folder(os.environ)],
+        "system": _system_folders(),
+        "distribution": ["the entry points hotswap.plugins of what is installed"],
+    }
+    for door in DOORS:
+        count = sum(each.door == door for each in catalog)
+        yield Finding(f"door {door}", "ok", f"{count} found in {', '.join(folders[door]) or 'no place'}")
+    for problem in catalog.problems:
+        yield _of("manifest", problem.error)
+    for each in catalog.shadowed:
+        yield Finding("hidden", "note", f"{each.found.id} at {each.found.path} is hidden by {each.by.path}")
+
+
+def _distributions(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
+    """Look for the Python distributions that enabled plugins ask for."""
+    from packaging.requirements import Requirement
+
+    from hotswap.catalog import wanted
+
+    for plugin in wanted(settings, catalog):
+        missing = []
+        for found in catalog.versions(plugin)[:1]:
+            for text in found.manifest.python.dependencies if found.manifest.python else ():
+                need = Requirement(text)
+                here = installed(need.name) if need.marker is None or need.marker.evaluate() else None
+                if (need.marker is None or need.marker.evaluate()) and (
+                    here is None or not need.specifier.contains(here, prereleases=True)
+                ):
+                    missing.append(text)
+        if missing:
+            quoted = " ".join(f"'{each}'" for each in missing)
+            yield Finding(
+                "distributions", "wrong", f"{plugin} needs {', '.join(missing)}", f"`{_pip()} install {quoted}`"
+            )
+
+
+def _pip() -> str:
+    return f"{os.path.basename(sys.executable) or 'python'} -m pip"
+
+
+def _solution(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
+    planner = Planner(catalog, PortDirectory())
+    for problem in planner.selection_problems(settings):
+        yield _of("ports", problem)
+    solution, left_out = planner.solve_most(settings)
+    yield Finding("solution", "ok", f"{len(solution.plugins)} plugins: {', '.join(solution.versions())}")
+    for error in left_out.values():
+        yield _of("solution", error)
+    path = settings.folder / LOCK_NAME
+    if not path.is_file():
+        yield Finding("lock", "note", "there is none", "`hotswap apply` writes it.")
+        return
+    try:
+        lock = read(path)
+    except LockInvalid as error:
+        yield _of("lock", error)
+        return
+    request = planner.request(settings, planner.wanted(settings), locked=lock.versions())
+    problems = lock.fits(request)
+    if problems:
+        texts = "; ".join(map(str, problems))
+        yield Finding("lock", "note", f"it is out of date: {texts}", "`hotswap apply` writes it anew.")
+    else:
+        edited = lock.edited(request)
+        yield Finding("lock", "ok", f"it fits{f'; edited since: {chr(44).join(edited)}' if edited else ''}")
+
+
+def _cache() -> Finding:
+    path = cache_file(os.environ)
+    if path is None:
+        return Finding("cache", "note", "it is switched off by HOTSWAP_CACHE")
+    if _writable(path.parent):
+        return Finding("cache", "ok", str(path))
+    return Finding("cache", "note", f"{path} cannot be written: every manifest is read each time")
+
+
+def _data(settings: Settings) -> Finding:
+    folder = settings.folder / ".hotswap"
+    if _writable(folder):
+        return Finding("data folder", "ok", str(folder))
+    return Finding("data folder", "wrong", f"{folder} cannot be written", "Check who owns it, its mode and the disk.")
+
+
+def _writable(folder: Path) -> bool:
+    """Return whether files can be made there, or the folder itself can: its nearest existing parent decides."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+async def _opening(invocation: Invocation, settings: Settings) -> list[Finding]:
+    """Open everything once and ask each plugin how it is."""
+    findings: list[Finding] = []
+    try:
+        async with opened(invocation, settings, quiet=True) as kernel:
+            for status in troubled(kernel):
+                if status.error is None:
+                    findings.append(Finding("opening", "wrong", str(waiting_facts(status)["message"])))
+                elif status.state.value != "blocked":  # the solution's own check told of those
+                    findings.append(_of("opening", status.error))
+            for plugin, health in (await kernel.health()).items():
+                verdict: Literal["ok", "wrong"] = "wrong" if health.status == "unhealthy" else "ok"
+                findings.append(Finding("health", verdict, f"{plugin} is {health.status} {health.message}".rstrip()))
+    except HotswapError as error:
+        findings.append(_of("kernel", error))
+    return findings
