@@ -11,6 +11,7 @@ import pytest
 
 from hotswap_plugins.research import Research, ResearchConfig
 from hotswap_ports import (
+    Completion,
     CompletionRequest,
     FeatureUnsupported,
     InvalidContent,
@@ -23,6 +24,7 @@ from hotswap_ports import (
     TooLarge,
     Unavailable,
 )
+from hotswap_ports.search import Mode
 from hotswap_ports.testing import MemoryScraper, WorkflowContract
 from tests.research_twins import Bench, RecordingAI, paragraphs
 
@@ -78,7 +80,7 @@ async def test_a_report_says_what_the_sources_say(bench: Bench) -> None:
     )
     assert report.title == "https://h.example/, https://t.example/"
     assert report.created is not None
-    assert result.problems == report.notes == ()
+    assert not any((result.problems, report.notes))
 
 
 async def test_one_page_gives_the_report_its_title(bench: Bench) -> None:
@@ -368,7 +370,11 @@ class Chat(RecordingAI):
     """A generative provider with one answer, that keeps the requests."""
 
     def __init__(self, answer: str) -> None:
-        super().__init__(lambda request: (self.completions.append(request), answer)[1])
+        super().__init__((answer or " ",))
+
+    async def complete(self, request: CompletionRequest) -> Completion:
+        self.completions.append(request)
+        return await super().complete(request)
 
 
 async def test_an_extracted_answer_rests_on_its_passages(bench: Bench) -> None:
@@ -475,8 +481,9 @@ async def test_without_embeddings_words_are_searched(bench: Bench) -> None:
 
 async def test_the_search_is_asked_for_what_it_can_do(bench: Bench) -> None:
     """Lexical where there is nothing else, vectors alone where there are no words."""
-    for modes in (frozenset({"lexical"}), frozenset({"vector"}), frozenset({"lexical", "vector"})):
-        bench.search.features = attrs.evolve(bench.search.features, modes=modes)
+    offers: tuple[set[Mode], ...] = ({"lexical"}, {"vector"}, {"lexical", "vector"})
+    for modes in offers:
+        bench.search.features = attrs.evolve(bench.search.features, modes=frozenset(modes))
         result = await bench.run("https://h.example/", ask="What do herons wade in?")
         assert result.report.answer is not None
         assert "shallow" in result.report.answer.text

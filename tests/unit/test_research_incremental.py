@@ -50,7 +50,7 @@ async def test_an_unchanged_page_costs_nothing(bench: Bench) -> None:
     second = await bench.run(URL)
     assert second.report == first.report
     assert [each.known is not None for each in bench.requested()] == [True]
-    assert bench.ai.embedded == bench.ai.summarised == bench.search.indexed == bench.search.removed == []
+    assert not any((bench.ai.embedded, bench.ai.summarised, bench.search.indexed, bench.search.removed))
     assert dict(second.stats) == {
         "pages": 1, "read": 0, "unchanged": 1, "summarised": 0, "passages": 6, "embedded": 0, "indexed": 0,
         "removed": 0, "failed": 0, "skipped": 0,
@@ -88,7 +88,7 @@ async def test_other_bytes_with_the_same_text_cost_nothing(bench: Bench) -> None
     bench.scraper.pages[URL] = Page(URL, LONG, "New title", fingerprint=Fingerprint(etag='"2"', sha256="0" * 64))
     result = await bench.run(URL)
     assert (result.stats["unchanged"], result.stats["read"]) == (1, 1)
-    assert bench.ai.embedded == bench.ai.summarised[1:] == bench.search.indexed == []
+    assert not any((bench.ai.embedded, bench.ai.summarised, bench.search.indexed))
     assert result.report.sources[0].title == "New title"
     record = await bench.record(URL)
     assert record is not None
