@@ -14,7 +14,10 @@ def _now() -> datetime:
 
 
 class MemoryStorage(Storage):
-    """Keeps bytes until it is dropped; ``clock`` gives aware UTC times."""
+    """Keeps bytes until it is dropped; ``clock`` gives aware UTC times.
+
+    No call gives way to other tasks: a loop that awaits nothing else keeps the event loop to itself.
+    """
 
     def __init__(self, *, max_value_bytes: int | None = None, clock: Callable[[], datetime] = _now) -> None:
         self._values: dict[str, StoredValue] = {}
