@@ -111,9 +111,11 @@ def _is_abbreviated(before: str, rest: str, text: str, start: int, match: re.Mat
         return len(word) <= 2 and _GERMAN_AFTER_ORDINAL.match(" " + rest) is not None
     if word.casefold() in _ABBREVIATIONS:
         return True
+    if len(word) == 1 and word.islower() and re.match(r"[^\W\d_]\.", rest):  # z. B.
+        return True
     following = re.match(r"\w+", rest)
     opens = following is not None and following[0].casefold() in _STARTERS
-    if re.fullmatch(r"(?:\w\.)+\w", word):  # U.S., z. B.
+    if re.fullmatch(r"(?:\w\.)+\w", word):  # U.S., e.g.
         return not opens
     return len(word) == 1 and word.isupper() and word != "I" and not opens
 
