@@ -18,11 +18,15 @@ class PortDirectory:
     """The ports of one kernel, by name. A manifest names ports; the directory turns names into classes."""
 
     def __init__(self, extra: Iterable[type[Port]] = ()) -> None:
-        own = (getattr(hotswap_ports, name) for name in hotswap_ports.__all__)
         self._ports: dict[str, type[Port]] = {}
-        for each in (*own, *_from_entry_points(), *extra):
+        for each in (*self.own(), *_from_entry_points(), *extra):
             if is_port(each):
                 self._ports.setdefault(each.PORT, each)
+
+    @staticmethod
+    def own() -> list[type[Port]]:
+        """Return the ports that hotswap brings along."""
+        return [each for name in hotswap_ports.__all__ if is_port(each := getattr(hotswap_ports, name))]
 
     def get(self, name: str, *, where: str = "") -> type[Port]:
         """Return the port's class.

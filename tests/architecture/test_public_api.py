@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 import hotswap
 import hotswap_ports
-from hotswap.port_reference import markdown
+from hotswap import hook_reference, port_reference
 
 SNAPSHOT = Path(__file__).parents[1] / "data" / "public_api.txt"
 
@@ -62,10 +64,12 @@ def test_all_is_sorted_and_true() -> None:
         assert all(hasattr(module, name) for name in module.__all__)
 
 
-def test_the_reference_of_the_ports_is_what_the_code_says() -> None:
-    """docs/reference/ports.md is up to date: `python -m hotswap.port_reference > docs/reference/ports.md`."""
-    page = Path(__file__).parents[2] / "docs/reference/ports.md"
-    assert page.read_text("utf-8") == markdown()
+@pytest.mark.parametrize("module", [port_reference, hook_reference])
+def test_a_reference_is_what_the_code_says(module: ModuleType) -> None:
+    """A generated page is up to date: `python -m hotswap.<name>_reference > docs/reference/<name>s.md` writes it."""
+    name = module.__name__.rpartition(".")[2].removesuffix("_reference")
+    page = Path(__file__).parents[2] / "docs" / "reference" / f"{name}s.md"
+    assert page.read_text("utf-8") == module.markdown()
 
 
 if __name__ == "__main__":
