@@ -74,7 +74,8 @@ def _facts(error: BaseException) -> tuple[dict[str, Any], int]:
     facts = facts_of(error)
     if isinstance(error, click.UsageError):
         facts["message"] = error.format_message()
-        facts["hint"] = facts["hint"] or (f"`{error.ctx.command_path} --help` shows what it takes." if error.ctx else "")
+        if not facts["hint"] and error.ctx is not None:
+            facts["hint"] = f"`{error.ctx.command_path} --help` shows what it takes."
         return facts, USAGE
     if isinstance(error, click.ClickException):
         facts["message"] = error.format_message()

@@ -112,7 +112,7 @@ def _logging(invocation: Invocation) -> Iterator[None]:
         line = "{time:HH:mm:ss} {level: <7} {message}"
         # no values of variables in tracebacks: they may be secrets
         logger.add(_to_stderr, level=level, format=line, diagnose=False, backtrace=False, colorize=False)
-        handler = logging.StreamHandler(_Stderr())  # type: ignore[type-var]  # anything with a write
+        handler = logging.StreamHandler(_Stderr())
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
     standard.addHandler(handler)
     own, before = logging.getLogger("hotswap"), logging.getLogger("hotswap").level

@@ -12,7 +12,7 @@ import click
 
 from hotswap.cli.failures import guarded
 from hotswap.cli.invocation import Invocation, overrides_of
-from hotswap.cli.table import COMMANDS, COMMON_OPTIONS, INTRO
+from hotswap.cli.table import COMMANDS, COMMON_OPTIONS, INTRO, VERSION_OPTION
 from hotswap.version import __version__
 
 _COMPLETE = "_HOTSWAP_COMPLETE"
@@ -59,7 +59,8 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own options, then the common ones."""
-        own, common = [], []
+        own: list[tuple[str, str]] = []
+        common: list[tuple[str, str]] = []
         for each in self.get_params(ctx):
             record = each.get_help_record(ctx)
             if record is not None and isinstance(each, click.Option):
@@ -134,6 +135,6 @@ class Root(LazyGroup):
 
 
 @click.group(cls=Root, table=COMMANDS, help=INTRO, name="hotswap")
-@click.version_option(__version__, prog_name="hotswap", message="%(prog)s %(version)s", help="Show the version and exit.")
+@click.version_option(__version__, prog_name="hotswap", message="%(prog)s %(version)s", help=VERSION_OPTION[1])
 def root() -> None:
     """Do nothing by itself."""

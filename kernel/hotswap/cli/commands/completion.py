@@ -9,8 +9,8 @@ from hotswap.cli.output import print_document
 from hotswap.cli.root import Command
 
 _INSTALL = {
-    "bash": 'echo \'eval "$(hotswap completion bash)"\' >> ~/.bashrc',
-    "zsh": 'echo \'eval "$(hotswap completion zsh)"\' >> ~/.zshrc',
+    "bash": "echo 'eval \"$(hotswap completion bash)\"' >> ~/.bashrc",
+    "zsh": "echo 'eval \"$(hotswap completion zsh)\"' >> ~/.zshrc",
     "fish": "hotswap completion fish > ~/.config/fish/completions/hotswap.fish",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,10 @@ from hotswap.cli.completing import plugin_ids
 from hotswap.cli.failures import DONE, FAILED
 from hotswap.cli.invocation import Invocation
 from hotswap.cli.root import Command
+
+if TYPE_CHECKING:
+    from hotswap.resolver import Chosen
+    from hotswap.settings import Settings
 
 
 @click.command(cls=Command)
@@ -22,6 +26,8 @@ def plan(invocation: Invocation, enable: tuple[str, ...], disable: tuple[str, ..
 
     The steps lead from hotswap.lock, or from nothing where there is none.
     """
+    import attrs
+
     from hotswap.cli.output import facts_of, print_document, print_text, warn
     from hotswap.cli.solving import adjusted, solve, steps_from
 
@@ -31,7 +37,7 @@ def plan(invocation: Invocation, enable: tuple[str, ...], disable: tuple[str, ..
     steps = steps_from(solved.lock, solved)
     if invocation.json:
         content: dict[str, Any] = {
-            "steps": [_step(each) for each in steps],
+            "steps": [attrs.asdict(each) for each in steps],
             "plugins": [_chosen(each) for each in solved.solution.plugins],
             "blocked": [{"plugin": key, **facts_of(error)} for key, error in solved.left_out.items()],
         }
@@ -56,7 +62,7 @@ def _selections(entries: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _check_known(invocation: Invocation, settings: Any, plugins: tuple[str, ...], select: tuple[str, ...]) -> None:
+def _check_known(invocation: Invocation, settings: Settings, plugins: tuple[str, ...], select: tuple[str, ...]) -> None:
     """Refuse ids and names that nobody has: a slip of the finger must not look like a plan.
 
     Raises:
@@ -78,17 +84,7 @@ def _check_known(invocation: Invocation, settings: Any, plugins: tuple[str, ...]
                 raise ProviderNotFound(port, name, offered)
 
 
-def _step(step: Any) -> dict[str, str]:
-    return {
-        "kind": step.kind,
-        "subject": step.subject,
-        "before": step.before,
-        "after": step.after,
-        "reason": step.reason,
-    }
-
-
-def _chosen(chosen: Any) -> dict[str, Any]:
+def _chosen(chosen: Chosen) -> dict[str, Any]:
     return {
         "id": chosen.id,
         "version": str(chosen.version),

@@ -21,7 +21,9 @@ Edge = tuple[str, str, str]
 
 @click.command(cls=Command)
 @click.argument("plugin", metavar="[ID]", required=False, shell_complete=plugin_ids)
-@click.option("--format", "form", type=click.Choice(["tree", "mermaid", "dot"]), default="tree", help="Tree by default.")
+@click.option(
+    "--format", "form", type=click.Choice(["tree", "mermaid", "dot"]), default="tree", help="Tree by default."
+)
 @click.pass_obj
 def graph(invocation: Invocation, plugin: str | None, form: str) -> int:
     """Draw who needs whom.

@@ -30,9 +30,7 @@ def list_plugins(invocation: Invocation, every: bool) -> None:
     for problem in catalog.problems:
         warn(invocation, problem.error)
     rows = _rows(found, settings, catalog)
-    hidden = [
-        {"id": each.found.id, "path": str(each.found.path), "by": str(each.by.path)} for each in catalog.shadowed
-    ]
+    hidden = [{"id": each.found.id, "path": str(each.found.path), "by": str(each.by.path)} for each in catalog.shadowed]
     if invocation.json:
         print_document(invocation, "plugin-list/1", {"plugins": rows, "shadowed": hidden})
         return

@@ -50,8 +50,8 @@ def validate(invocation: Invocation, path: str, manifest_only: bool) -> int:
         }
         print_document(invocation, "plugin-validate/1", content)
         return FAILED if errors else DONE
-    for each in errors:
-        print_block("error", "red", facts_of(each))
+    for problem in errors:
+        print_block("error", "red", facts_of(problem))
     if manifest is not None and not errors:
         what = "its manifest is" if manifest_only else "its manifest and its code are"
         print_text(f"{manifest.id} {manifest.raw_version}: {what} in order.")
@@ -76,8 +76,8 @@ def code_problems(manifest: Manifest, folder: Path) -> list[HotswapError]:
         except HotswapError as error:
             found.setdefault(str(error), error)
             continue
-        for error in _gaps(manifest, [loaded.plugin_class, *loaded.adapters.values()]):
-            found.setdefault(str(error), error)
+        for gap in _gaps(manifest, [loaded.plugin_class, *loaded.adapters.values()]):
+            found.setdefault(str(gap), gap)
         drop(loaded.root)
     return list(found.values())
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from hotswap.cli.invocation import Invocation
 from hotswap.cli.root import Command
+
+if TYPE_CHECKING:
+    from hotswap.kernel import PortStatus
 
 
 @click.command(cls=Command)
@@ -16,38 +22,43 @@ def ports(invocation: Invocation) -> None:
     The kernel is started for it, so what is said is what would happen now.
     """
     from hotswap.cli.opening import opened, run_async
-    from hotswap.cli.output import print_document, print_table
 
     settings = invocation.settings()
 
     async def main() -> None:
         async with opened(invocation, settings) as kernel:
-            found = kernel.ports().values()
-            if invocation.json:
-                content = [
-                    {
-                        "name": each.name,
-                        "version": each.version,
-                        "serving": each.serving or None,
-                        "selected": list(each.selected),
-                        "open": list(each.providers),
-                        "available": list(each.available),
-                        "problem": each.problem or None,
-                    }
-                    for each in found
-                ]
-                print_document(invocation, "ports/1", {"ports": content})
-                return
-            rows = [
-                [
-                    each.name,
-                    each.version,
-                    each.serving or "nobody",
-                    ", ".join(each.providers) or "-",
-                    ", ".join(each.available) or "-",
-                ]
-                for each in found
-            ]
-            print_table(("port", "version", "serving", "open", "could provide it"), rows)
+            _print(invocation, list(kernel.ports().values()))
 
     run_async(invocation, main)
+
+
+def _print(invocation: Invocation, found: Sequence[PortStatus]) -> None:
+    from hotswap.cli.output import print_document, print_table
+
+    if invocation.json:
+        print_document(invocation, "ports/1", {"ports": [_document(each) for each in found]})
+        return
+    titles = ("port", "version", "serving", "open", "could provide it")
+    print_table(
+        titles,
+        [
+            [each.name, each.version, each.serving or "nobody", _names(each.providers), _names(each.available)]
+            for each in found
+        ],
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names) or "-"
+
+
+def _document(port: PortStatus) -> dict[str, Any]:
+    return {
+        "name": port.name,
+        "version": port.version,
+        "serving": port.serving or None,
+        "selected": list(port.selected),
+        "open": list(port.providers),
+        "available": list(port.available),
+        "problem": port.problem or None,
+    }
