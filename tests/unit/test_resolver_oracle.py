@@ -9,12 +9,12 @@ import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.resolver_oracle import Graphs, broken, possible
 
 from hotswap.errors import HotswapError
 from hotswap.resolver import Request, Solution, decide, resolve
 from hotswap.resolver.index import Index
 from hotswap.resolver.solving import search
+from tests.unit.resolver_oracle import Graphs, broken, possible
 
 
 def _shuffled(request: Request) -> Request:

@@ -86,13 +86,21 @@ class Greedy:
         self._repairs = 0
 
     def run(self) -> Attempt:
-        """Choose until nothing is open, or until it takes more repairs than a fast path should."""
+        """Choose until nothing is open, or until it takes more repairs than a fast path should.
+
+        What cannot be chosen is left out and the rest is gone through all the same: the trouble stays where it is.
+        """
         for plugin, specifier in sorted(self._index.request.wanted.items()):
             self._demand(plugin, _Demand("", None, specifier), required=True)
         complete = True
-        while complete and (self._queue or self._ports):
-            complete = self._choose(self._queue.popleft()) if self._queue else self._fill(*self._ports.popleft())
-        return Attempt(self._chosen, self._troubled, complete)
+        while self._repairs <= max(_REPAIRS_AT_LEAST, _REPAIRS_PER_PLUGIN * len(self._chosen)):
+            if self._queue:
+                complete = self._choose(self._queue.popleft()) and complete
+            elif self._ports:
+                complete = self._fill(*self._ports.popleft()) and complete
+            else:
+                return Attempt(self._chosen, self._troubled, complete)
+        return Attempt(self._chosen, self._troubled)
 
     def _demand(self, plugin: str, demand: _Demand, *, required: bool) -> None:
         """Note a range; have the plugin chosen (again) if it is required and missing, or out of that range now."""
@@ -116,8 +124,6 @@ class Greedy:
         demands = self._demands[plugin]
         if self._troubled:
             self._repairs += plugin in self._troubled
-            if self._repairs > max(_REPAIRS_AT_LEAST, _REPAIRS_PER_PLUGIN * len(self._chosen)):
-                return False
             demands = self._demands[plugin] = [each for each in demands if self._stands(each)]
         found = _first(family, demands)
         if found is None:

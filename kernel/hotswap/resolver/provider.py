@@ -13,6 +13,7 @@ requirement, an "impossible" that is none): nothing from here is believed, solut
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isqrt
 from typing import Any
 
 from resolvelib import AbstractProvider, BaseReporter
@@ -21,8 +22,11 @@ from resolvelib.resolvers import Resolution, ResolutionImpossible, ResolutionToo
 from hotswap.manifest.model import Manifest
 from hotswap.resolver.index import Index
 
-_WORK = 20_000
-"""Rounds times plugins it is given: a round looks at every plugin, so this is what bounds its time (about 0.1 s)."""
+_WORK = 40_000
+"""Rounds times subjects: a round looks at every subject, so this is what bounds its time (about 0.1 s).
+
+A round pins one subject, so beyond 200 of them it would not even come to an end, and is left out.
+"""
 
 Key = tuple[str, str, str]
 """Of a plugin ("", id, ""); of a port ("port", name, the asker that may not serve itself)."""
@@ -66,8 +70,11 @@ def solve(index: Index, fixed: Mapping[str, Manifest]) -> dict[str, Manifest] | 
     start = list(provider.start())
     if not all(each.mask for each in start):
         return None
+    size = provider.size(limit=isqrt(_WORK))
+    if size > isqrt(_WORK):
+        return None
     resolution = _Resolution(provider, BaseReporter())
-    rounds = _WORK // max(30, len(index.request.wanted), provider.size())
+    rounds = _WORK // max(30, size)
     try:
         state = resolution.resolve(start, max_rounds=rounds)
     except (ResolutionImpossible, ResolutionTooDeep):
@@ -93,11 +100,11 @@ class _Provider(AbstractProvider[_Requirement, _Candidate, Key]):
         for plugin in sorted(self._fixed):
             yield from self._asked_by(plugin, self._fixed[plugin])
 
-    def size(self) -> int:
-        """Return how many subjects can be reached."""
+    def size(self, limit: int) -> int:
+        """Return how many subjects can be reached; counting ends beyond ``limit``."""
         todo = list(self.start())
         seen: set[Key] = set()
-        while todo:
+        while todo and len(seen) <= limit:
             key = todo.pop().key
             if key not in seen:
                 seen.add(key)

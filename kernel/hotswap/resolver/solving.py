@@ -128,14 +128,20 @@ def _from_resolvelib(index: Index, attempt: Attempt) -> Solution | None:
 
 
 def _narrowed(attempt: Attempt) -> Iterator[Mapping[str, Manifest]]:
-    """Return what stays fixed: all but the plugins in trouble and those next to them; then nothing."""
-    near = set(attempt.troubled)
+    """Return what stays fixed: all but the plugins in trouble and those they can reach, if these are few; then nothing.
+
+    From the trouble outwards along requirements in either direction, as long as less than a quarter is taken in.
+    """
+    beside: dict[str, set[str]] = {}
     for plugin, manifest in attempt.chosen.items():
-        ids = {each.id for each in (*manifest.dependencies, *manifest.conflicts)}
-        if plugin in attempt.troubled:
-            near |= ids
-        elif not ids.isdisjoint(attempt.troubled):
-            near.add(plugin)
-    if near and len(near) * 4 < len(attempt.chosen):
+        for each in (*manifest.dependencies, *manifest.conflicts):
+            beside.setdefault(plugin, set()).add(each.id)
+            beside.setdefault(each.id, set()).add(plugin)
+    near: set[str] = set()
+    border = set(attempt.troubled)
+    while border and (len(near) + len(border)) * 4 < len(attempt.chosen):
+        near |= border
+        border = {other for each in border for other in beside.get(each, ())} - near
+    if near:
         yield {plugin: manifest for plugin, manifest in attempt.chosen.items() if plugin not in near}
     yield {}

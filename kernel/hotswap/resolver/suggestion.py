@@ -80,14 +80,19 @@ def _other_versions(request: Request, core: Sequence[Origin], named: Sequence[st
         own = request.wanted.get(plugin)
         specifiers = [SpecifierSet(each) for each in ranges] + ([own] if own is not None else [])
         known = {each.version for each in manifests}
-        version = next((v for v in _versions(specifiers) if v not in known), None)
-        if version is not None:
-            newest = max(manifests, key=lambda each: each.version)
+        newest = max(manifests, key=lambda each: each.version)
+        free = [each for each in _versions(specifiers) if each not in known]
+        if free:
+            version = next((each for each in free if each > newest.version), free[0])
             other = evolve(newest, version=version, dependencies=(), conflicts=(), requires=(), python=None)
             other = evolve(other, host=evolve(newest.host, min_version=Version("0"), max_version=None))
-            there = ", ".join(str(each) for each in sorted(known))
-            text = ",".join(sorted({str(each) for each in specifiers} - {""}))
-            yield _with(request, other), _say(f"Install {plugin} {text or 'in another version'} (found: {there}).")
+            there = ", ".join(str(each) for each in sorted(known, reverse=True)[:4])
+            texts = sorted({str(each) for each in specifiers} - {""})
+            text = ",".join(texts)
+            what = f"{plugin} {text}"
+            if not texts or len(texts) > 2:
+                what = f"a version of {plugin} that is in all of these ranges, {version} for one"
+            yield _with(request, other), _say(f"Install {what} (found: {there}).")
 
 
 def _say(sentence: str) -> Callable[[Solution], str]:

@@ -40,7 +40,7 @@ def accept(request: Request, chosen: Mapping[str, Manifest]) -> Solution | None:
     while True:
         versions = {each: manifest.version for each, manifest in chosen.items()}
         problems = list(_wanted(request, versions))
-        problems += [Problem(each, f"{each} is excluded") for each in chosen if each in request.excluded]
+        problems += [Problem(each, f"{each} is excluded") for each in request.excluded.intersection(chosen)]
         _plugins(request, versions, chosen, problems)
         if problems:
             return None
@@ -56,16 +56,15 @@ def accept(request: Request, chosen: Mapping[str, Manifest]) -> Solution | None:
 def read(request: Request, versions: Mapping[str, Version]) -> tuple[dict[str, Manifest], list[Problem]]:
     """Return the manifests of ``versions``, and what is not there any more or may not be used."""
     chosen: dict[str, Manifest] = {}
-    problems: list[Problem] = []
+    problems = [Problem(each, f"{each} is excluded") for each in sorted(request.excluded.intersection(versions))]
+    catalog = request.versions
     for plugin, version in versions.items():
-        for manifest in request.versions.get(plugin, ()):
+        for manifest in catalog.get(plugin, ()):
             if manifest.version == version:
                 chosen[plugin] = manifest
                 break
         else:
             problems.append(Problem(plugin, f"{plugin} {version} is not there any more"))
-        if plugin in request.excluded:
-            problems.append(Problem(plugin, f"{plugin} is excluded"))
     return chosen, problems
 
 
