@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("hotswap_ports.testing")
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:

@@ -86,6 +86,9 @@ from hotswap_ports.search import (
     SearchFeatures,
     SearchQuery,
     SearchResult,
+    check_documents,
+    check_query,
+    check_scalar,
 )
 from hotswap_ports.storage import (
     MAX_KEY_BYTES,
@@ -190,7 +193,10 @@ __all__ = [
     "Workflow",
     "WorkflowFeatures",
     "WorkflowResult",
+    "check_documents",
     "check_key",
+    "check_query",
+    "check_scalar",
     "is_port",
     "port_error_classes",
     "port_of",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 from attrs import field, frozen
 
+from hotswap_ports.errors import FeatureUnsupported, InvalidRequest
 from hotswap_ports.port import Port
 from hotswap_ports.vector import Vector
 
@@ -76,6 +78,75 @@ class SearchResult:
 
     hits: tuple[Hit, ...]
     mode: Mode
+
+
+def check_documents(documents: Sequence[Document]) -> None:
+    """Return when any search can index these documents together.
+
+    Raises:
+        InvalidRequest: an id is empty or stands twice, a text is no valid Unicode, a value of the metadata is no
+            scalar or not finite, or a vector is not made of finite float32 values.
+    """
+    seen: set[str] = set()
+    for each in documents:
+        if not each.id or each.id in seen:
+            raise InvalidRequest(f"An id stands once in a call, and is not empty: {each.id!r}.")
+        seen.add(_unicode(each.id))
+        _unicode(each.text)
+        for key, value in each.metadata.items():
+            check_scalar(_unicode(key), value)
+        if each.vector is not None:
+            _check_vector(each.vector)
+
+
+def check_scalar(key: str, value: object) -> None:
+    """Raise InvalidRequest for what is neither a valid text, a finite number nor a truth value."""
+    if isinstance(value, str):
+        _unicode(value)
+    elif not isinstance(value, int) and not (isinstance(value, float) and math.isfinite(value)):
+        raise InvalidRequest(f"Metadata are texts, finite numbers and truth values; what is under {key!r} is none.")
+
+
+def check_query(query: SearchQuery, provider: str, features: SearchFeatures) -> Mode:
+    """Return the mode in which a provider has to answer a query.
+
+    Raises:
+        InvalidRequest, FeatureUnsupported: as ``Search.search`` says.
+    """
+    text, vector = bool(query.text.strip()), query.vector
+    if query.limit < 1:
+        raise InvalidRequest(f"limit must be at least 1, not {query.limit}.")
+    if not text and vector is None:
+        raise InvalidRequest("A query needs text or a vector.")
+    mode = query.mode or ("hybrid" if text and vector is not None else "lexical" if text else "vector")
+    if mode not in features.modes:
+        raise FeatureUnsupported(provider, f"the mode {mode!r}", f"Use {' or '.join(sorted(features.modes))}.")
+    if mode != "vector" and not text:
+        raise InvalidRequest(f"A query in mode {mode} needs text.")
+    if mode != "lexical" and vector is None:
+        raise InvalidRequest(f"A query in mode {mode} needs a vector.")
+    if vector is not None:
+        _check_vector(vector)
+    for key, wanted in query.filters.items():
+        for value in wanted if isinstance(wanted, tuple | list) else (wanted,):
+            check_scalar(_unicode(key), value)
+    return mode
+
+
+def _check_vector(vector: Vector) -> None:
+    _unicode(vector.model)
+    if not vector.data or len(vector.data) % 4 or not math.isfinite(sum(vector)):
+        raise InvalidRequest("A vector holds float32 values, at least one, and all of them finite.")
+
+
+def _unicode(text: object) -> str:
+    if not isinstance(text, str):
+        raise InvalidRequest(f"A text is wanted, not {type(text).__name__}.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest("Documents and filters must be valid Unicode.") from error
+    return text
 
 
 class Search(Port):

@@ -10,20 +10,19 @@ from types import TracebackType
 from attrs import frozen
 
 from hotswap_adapters._sqlite import Database, Schema
-from hotswap_adapters.search._rows import Row, check_vector, filter_values, rows_of
+from hotswap_adapters.search._rows import Row, filter_values, rows_of
 from hotswap_adapters.search._vectors import VectorCache
 from hotswap_adapters.search._words import MAX_SNIPPET_WORDS, beginning, match_expression
 from hotswap_ports import (
     RRF_K,
     Document,
-    FeatureUnsupported,
     Hit,
-    InvalidRequest,
     Search,
     SearchFeatures,
     SearchQuery,
     SearchResult,
     Unavailable,
+    check_query,
 )
 from hotswap_ports.search import Mode
 
@@ -112,7 +111,7 @@ class SqliteSearch(Search):
 
     async def search(self, query: SearchQuery) -> SearchResult:
         """Find documents; similarities are rounded to six decimals, so that equal vectors score alike."""
-        mode = _mode(query)
+        mode = check_query(query, "sqlite-search", self.features)
         filters = filter_values(query.filters)
         hits = await self._open_file.read(lambda connection: self._find(connection, query, mode, filters))
         return SearchResult(hits, mode)
@@ -168,24 +167,6 @@ class SqliteSearch(Search):
         )
         ranked = [(number, ids[number], score) for score, number in scored]
         return sorted(ranked, key=lambda row: (-row[2], row[1]))[:depth]
-
-
-def _mode(query: SearchQuery) -> Mode:
-    text, vector = bool(query.text.strip()), query.vector
-    if query.limit < 1:
-        raise InvalidRequest(f"limit must be at least 1, not {query.limit}.")
-    if not text and vector is None:
-        raise InvalidRequest("A query needs text or a vector.")
-    mode = query.mode or ("hybrid" if text and vector is not None else "lexical" if text else "vector")
-    if mode not in SqliteSearch.features.modes:
-        raise FeatureUnsupported("sqlite-search", f"the mode {mode!r}", "Use lexical, vector or hybrid.")
-    if mode != "vector" and not text:
-        raise InvalidRequest(f"A query in mode {mode} needs text.")
-    if mode != "lexical" and vector is None:
-        raise InvalidRequest(f"A query in mode {mode} needs a vector.")
-    if vector is not None:
-        check_vector(vector)
-    return mode
 
 
 def _by_words(connection: sqlite3.Connection, match: str, filters: list[tuple[str, str]], depth: int) -> Ranked:

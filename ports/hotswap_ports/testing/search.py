@@ -9,17 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import evolve, frozen
 
-from hotswap_ports.errors import FeatureUnsupported, InvalidRequest
 from hotswap_ports.search import (
     RRF_K,
     Document,
     Hit,
-    Mode,
     Scalar,
     Search,
     SearchFeatures,
     SearchQuery,
     SearchResult,
+    check_documents,
+    check_query,
 )
 from hotswap_ports.vector import Vector
 
@@ -52,10 +52,8 @@ class MemorySearch(Search):
     async def index(self, documents: Sequence[Document]) -> int:
         """Check all documents, then add them."""
         added: dict[str, _Entry] = {}
+        check_documents(documents)
         for document in documents:
-            _check_document(document)
-            if document.id in added:
-                raise InvalidRequest(f"The id {document.id!r} stands twice in one call.")
             words = _words(document.text)
             copy = evolve(document, metadata=dict(document.metadata))
             added[document.id] = _Entry(copy, tuple(words), Counter(words))
@@ -64,8 +62,8 @@ class MemorySearch(Search):
 
     async def search(self, query: SearchQuery) -> SearchResult:
         """Compare the query with every document."""
-        mode = _mode(query)
-        wanted = {key: _facts(key, values) for key, values in query.filters.items()}
+        mode = check_query(query, "memory", self.features)
+        wanted = {key: _facts(values) for key, values in query.filters.items()}
         entries = [each for each in self._entries.values() if _passes(each.document, wanted)]
         words = set(_words(query.text)) if mode != "vector" else set()
         depth = max(query.limit, FUSION_DEPTH) if mode == "hybrid" else query.limit
@@ -127,24 +125,6 @@ def _best(scored: Iterable[tuple[str, float]], most: int) -> Ranked:
     return sorted(scored, key=lambda each: (-each[1], each[0]))[:most]
 
 
-def _mode(query: SearchQuery) -> Mode:
-    text, vector = bool(query.text.strip()), query.vector
-    if query.limit < 1:
-        raise InvalidRequest(f"limit must be at least 1, not {query.limit}.")
-    if not text and vector is None:
-        raise InvalidRequest("A query needs text or a vector.")
-    mode = query.mode or ("hybrid" if text and vector is not None else "lexical" if text else "vector")
-    if mode not in MemorySearch.features.modes:
-        raise FeatureUnsupported("memory", f"the mode {mode!r}", "Use lexical, vector or hybrid.")
-    if mode != "vector" and not text:
-        raise InvalidRequest(f"A query in mode {mode} needs text.")
-    if mode != "lexical" and vector is None:
-        raise InvalidRequest(f"A query in mode {mode} needs a vector.")
-    if vector is not None:
-        _check_vector(vector)
-    return mode
-
-
 def _words(text: str) -> list[str]:
     letters = []
     for each in unicodedata.normalize("NFKD", text).casefold():
@@ -167,47 +147,15 @@ def _snippet(text: str, wanted: set[str], words: int) -> str:
     return ("…" if start else "") + cut + ("…" if end < len(pieces) else "")
 
 
-def _fact(key: str, value: Scalar) -> tuple[str, Scalar]:
+def _fact(value: Scalar) -> tuple[bool, Scalar]:
     """Return what filters compare: as Python does, but for truth values, which equal themselves alone."""
-    if isinstance(value, str):
-        return "text", _unicode(value)
-    if isinstance(value, bool):
-        return "flag", value
-    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
-        return "number", value
-    raise InvalidRequest(f"Metadata are texts, finite numbers and truth values; what is under {key!r} is none.")
+    return isinstance(value, bool), value
 
 
-def _facts(key: str, values: Scalar | tuple[Scalar, ...]) -> set[tuple[str, Scalar]]:
-    return {_fact(key, each) for each in (values if isinstance(values, tuple | list) else (values,))}
+def _facts(values: Scalar | tuple[Scalar, ...]) -> set[tuple[bool, Scalar]]:
+    return {_fact(each) for each in (values if isinstance(values, tuple | list) else (values,))}
 
 
-def _passes(document: Document, wanted: Mapping[str, set[tuple[str, Scalar]]]) -> bool:
+def _passes(document: Document, wanted: Mapping[str, set[tuple[bool, Scalar]]]) -> bool:
     metadata = document.metadata
-    return all(key in metadata and _fact(key, metadata[key]) in values for key, values in wanted.items())
-
-
-def _check_document(document: Document) -> None:
-    if not document.id:
-        raise InvalidRequest("A document needs an id.")
-    _unicode(document.id)
-    _unicode(document.text)
-    for key, value in document.metadata.items():
-        _fact(_unicode(key), value)
-    if document.vector is not None:
-        _check_vector(document.vector)
-
-
-def _check_vector(vector: Vector) -> None:
-    if not vector.data or len(vector.data) % 4 or not math.isfinite(sum(vector)):
-        raise InvalidRequest("A vector holds float32 values, at least one, and all of them finite.")
-
-
-def _unicode(text: str) -> str:
-    if not isinstance(text, str):
-        raise InvalidRequest(f"A text is wanted, not {type(text).__name__}.")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidRequest("Documents and filters must be valid Unicode.") from error
-    return text
+    return all(key in metadata and _fact(metadata[key]) in values for key, values in wanted.items())
