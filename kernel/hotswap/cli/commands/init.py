@@ -11,10 +11,10 @@ from hotswap.cli.root import Command
 
 
 @click.command(cls=Command)
-@click.argument("folder", required=False, type=click.Path(file_okay=False))
+@click.argument("target", metavar="[FOLDER]", required=False, type=click.Path(file_okay=False))
 @click.option("--force", is_flag=True, help="Replace a hotswap.toml that is there.")
 @click.pass_obj
-def init(invocation: Invocation, folder: str | None, force: bool) -> None:
+def init(invocation: Invocation, target: str | None, force: bool) -> None:
     """Write a commented hotswap.toml.
 
     FOLDER is made when it is not there; without one, it is this folder.
@@ -24,7 +24,7 @@ def init(invocation: Invocation, folder: str | None, force: bool) -> None:
     from hotswap.settings import FILE_NAME, check_text
     from hotswap.settings_file import replace_file
 
-    path = Path(folder or invocation.folder) / FILE_NAME
+    path = Path(target or invocation.folder) / FILE_NAME
     if path.exists() and not force:
         raise SettingsConflict(str(path), "it is there already", "Edit it, or replace it with --force.")
     content = template().encode()
