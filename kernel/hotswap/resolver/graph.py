@@ -19,18 +19,14 @@ def components(edges: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
         if root in number:
             continue
         work: list[tuple[str, Iterator[str]]] = [(root, iter(edges[root]))]
-        number[root] = low[root] = len(number)
-        stack.append(root)
-        inside.add(root)
+        _enter(root, number, low, stack, inside)
         while work:
             node, targets = work[-1]
             for target in targets:
                 if target not in edges:
                     continue
                 if target not in number:
-                    number[target] = low[target] = len(number)
-                    stack.append(target)
-                    inside.add(target)
+                    _enter(target, number, low, stack, inside)
                     work.append((target, iter(edges[target])))
                     break
                 if target in inside:
@@ -42,6 +38,12 @@ def components(edges: Mapping[str, Iterable[str]]) -> list[tuple[str, ...]]:
                 if low[node] == number[node]:
                     found.append(_cut(stack, inside, node))
     return found
+
+
+def _enter(node: str, number: dict[str, int], low: dict[str, int], stack: list[str], inside: set[str]) -> None:
+    number[node] = low[node] = len(number)
+    stack.append(node)
+    inside.add(node)
 
 
 def _cut(stack: list[str], inside: set[str], node: str) -> tuple[str, ...]:

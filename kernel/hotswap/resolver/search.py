@@ -285,6 +285,9 @@ class Search:
             self._attach(place)
         self._assign(learned[0], learned, place)
         self._bump *= _DECAY
+        if self._bump > 1e100:
+            self._activity = [each * 1e-100 for each in self._activity]
+            self._bump *= 1e-100
         return True
 
     def _analyse(self, clause: Clause | list[int], position: int) -> tuple[list[int], list[int]]:
@@ -309,10 +312,7 @@ class Search:
                     open_here += 1
                 else:
                     learned.append(literal)
-            while True:
-                index -= 1
-                if abs(self._trail[index]) in seen:
-                    break
+            index = next(k for k in range(index - 1, -1, -1) if abs(self._trail[k]) in seen)
             pivot = self._trail[index]
             open_here -= 1
             if not open_here:
@@ -324,9 +324,6 @@ class Search:
                 causes.append(self._from[abs(pivot)])
         learned[0] = -pivot
         causes.extend(self._level_zero(fixed))
-        if self._bump > 1e100:
-            self._activity = [each * 1e-100 for each in self._activity]
-            self._bump *= 1e-100
         return learned, causes
 
     def _level_zero(self, literals: Sequence[int]) -> list[int]:
