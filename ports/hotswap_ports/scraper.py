@@ -64,7 +64,10 @@ class Page:
     url: str
     """Where the content was found, after redirects."""
     text: str
-    """The main text, plain, paragraphs separated by a blank line; empty for a folder or an unchanged page."""
+    """The main text, plain, paragraphs separated by a blank line; empty for a folder or an unchanged page.
+
+    Headings and list items are lines of their own; so is a table's row, as ``| cell | cell |``.
+    """
     title: str = ""
     links: tuple[Link, ...] = ()
     """In the order of the page, each URL once; the entries of a folder."""

@@ -80,7 +80,7 @@ async def test_markdown(here: Path) -> None:
         "A link and code over two lines. Broken here.",
         "First\nSecond\nnested bold",
         "Quoted ref.",
-        "a; b\n1; two",
+        "| a | b |\n| 1 | two |",
         "In HTML",
         "https://auto.example",
     ]

@@ -378,7 +378,7 @@ async def test_an_article_is_taken_apart(scraper: HttpScraper, web: Web) -> None
         "Where they live",
         "In marshes and by slow rivers everywhere\nOn coasts and isles\nof the north in summer",
         "The heron stands so still that one forgets it is there at all.",
-        "Species; Length\nGrey heron; 98 cm",
+        "| Species | Length |\n| Grey heron | 98 cm |",
         "They eat fish, frogs, insects and now and then a small mammal that comes too near to the water's edge.",
     ]
     assert (page.title, page.author, page.published, page.language) == ("On herons", "Ann Lee", "2024-03-02", "en-GB")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from attrs import evolve, frozen
 
@@ -63,6 +63,12 @@ class Links:
 def one_line(text: str) -> str:
     """Return ``text`` with each run of white space as one blank."""
     return _SPACE.sub(" ", text).strip()
+
+
+def table_row(cells: Iterable[str]) -> str:
+    """Return a table's row as a line that readers and summarisers know for one; empty when all cells are."""
+    filled = [each for each in cells if each]
+    return f"| {' | '.join(filled)} |" if filled else ""
 
 
 def paragraphs(blocks: Collection[str]) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 
 from selectolax.lexbor import LexborHTMLParser
 
-from hotswap_adapters.scraper.content import Content, Links, one_line, paragraphs
+from hotswap_adapters.scraper.content import Content, Links, one_line, paragraphs, table_row
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement  # type: ignore[import-untyped]  # lxml carries no types
@@ -129,8 +129,7 @@ def _items(listing: HtmlElement) -> Iterator[str]:
 
 
 def _row(row: HtmlElement) -> str:
-    cells = (one_line(_prose(cell)) for cell in row.iter("cell"))
-    return "; ".join(filter(None, cells))
+    return table_row(one_line(_prose(cell)) for cell in row.iter("cell"))
 
 
 def _prose(element: HtmlElement) -> str:

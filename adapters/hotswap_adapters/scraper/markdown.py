@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from hotswap_adapters.scraper.content import Content, Links, one_line, paragraphs
+from hotswap_adapters.scraper.content import Content, Links, one_line, paragraphs, table_row
 
 if TYPE_CHECKING:
     from markdown_it.rules_core import StateCore
@@ -85,7 +85,7 @@ class _Reader:
             elif kind == "tr_open":
                 self._cells = []
             elif kind == "tr_close":
-                row, self._cells = "; ".join(filter(None, self._cells or ())), None
+                row, self._cells = table_row(self._cells or ()), None
                 self._line(row)
             elif kind.endswith("_list_open"):
                 self._lists += 1
