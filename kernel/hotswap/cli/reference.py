@@ -29,7 +29,7 @@ without a terminal, progress is a line every few seconds instead of bars.
 | 141 | whoever read the output went away (`head`) |
 | 143 | ended by SIGTERM |
 
-An error is `error[CODE]: sentence`, maybe notes, and a hint; [errors.md](errors.md) lists the codes. With `--json` every
+An error is `error[CODE]: sentence`, maybe notes, and a hint; [errors.md](errors.md) lists the codes. With `--json` a
 command prints one JSON document whose `schema` names it and its version (`hotswap.plugin-list/1`), what it would have
 warned of stands in its `warnings`, and an error is a document on stderr (`hotswap.error/1`).
 """

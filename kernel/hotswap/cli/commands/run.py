@@ -83,8 +83,12 @@ async def _work(
     found = workflow_called(kernel, name)
     shared = [each for each in context.command.params if isinstance(each, click.Option) and each.name != "show_help"]
     command = WorkflowCommand(name, found.features, shared)
-    with command.make_context(f"run {name}", given, parent=context.parent) as inner:
-        inputs = command.values(inner)
+    try:
+        with command.make_context(f"run {name}", given, parent=context.parent) as inner:
+            inputs = command.values(inner)
+    except click.UsageError as error:  # click's parser leaves some without a context, and the hint needs one
+        error.ctx = error.ctx or click.Context(command, context.parent, f"run {name}")
+        raise
     with progress_of(context.obj) as progress:
         return inputs, await found.run(inputs, progress=progress)
 
