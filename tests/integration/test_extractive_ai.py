@@ -102,6 +102,19 @@ class TestSummaries:
         for focus in ("What does a sourdough starter need?", "Who won the football world cup?", "Wer schrieb Faust?"):
             assert (await ai.summarize(SummaryRequest((HERONS, TRAINS), focus=focus))).sentences == ()
 
+    async def test_many_sentences_are_put_on_a_short_list_first(self, ai: ExtractiveAI) -> None:
+        """Of far more sentences than are embedded, the one that answers is still found, and the gist is kept."""
+        filler = [f"The herons of lake number {at} wait for fish in shallow water." for at in range(300)]
+        text = "\n\n".join([*filler[:150], TRAINS, *filler[150:]])
+        focus = "Why did diesel engines replace steam locomotives?"
+        answer = await ai.summarize(SummaryRequest((text,), max_sentences=2, focus=focus))
+        assert "Diesel engines" in answer.text
+        gist = await ai.summarize(SummaryRequest((text,), max_sentences=3))
+        assert len(gist.sentences) == 3
+        assert "herons" in gist.text
+        places = [collapsed(text).index(each.text) for each in gist.sentences]
+        assert places == sorted(places)
+
     async def test_text_without_a_sentence_still_has_a_summary(self, ai: ExtractiveAI) -> None:
         """Where no line reads as a sentence, the lines themselves are taken, and long ones are cut at a space."""
         lines = await ai.summarize(SummaryRequest(("grey heron\n\nlong legs\n\n",), max_sentences=1))
@@ -284,6 +297,15 @@ class TestBehaviour:
             if scope.cancelled_caught:  # an embedder may be faster than that
                 await ai.embed(EmbeddingRequest(("heron",)))
                 assert time.monotonic() - began < 20
+
+    async def test_a_call_that_is_closed_under_is_unavailable_and_not_cancelled(self) -> None:
+        """Closing ends what runs with an error that can be tried again, on another generation."""
+        async with ExtractiveAI() as ai:
+            texts = tuple(f"{TRAINS} {HERONS} {at}" for at in range(200))
+            calls = [asyncio.ensure_future(ai.embed(EmbeddingRequest(texts))) for _ in range(3)]
+            await ai.embed(EmbeddingRequest(("heron",)))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert all(isinstance(each, Unavailable) for each in outcomes)
 
     async def test_what_was_embedded_is_remembered(self) -> None:
         """The same texts again cost no embedding; a cache of nothing works too."""

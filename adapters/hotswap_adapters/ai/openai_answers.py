@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from hotswap_adapters.ai import tokens
 from hotswap_ports.ai import Completion, CompletionRequest, FinishReason, Message, Usage
@@ -38,7 +39,7 @@ def parameters(request: CompletionRequest, default_model: str, base_url: str) ->
     body: dict[str, Any] = {"model": request.model or default_model, "messages": messages}
     if request.max_tokens is not None:
         # OpenAI renamed it; the servers that follow its protocol know the old name, and some only that.
-        body["max_completion_tokens" if base_url == OPENAI_URL else "max_tokens"] = request.max_tokens
+        body["max_completion_tokens" if is_openai(base_url) else "max_tokens"] = request.max_tokens
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if request.stop:
@@ -49,6 +50,12 @@ def parameters(request: CompletionRequest, default_model: str, base_url: str) ->
         schema = {"name": "answer", "schema": dict(request.json_schema), "strict": True}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     return body
+
+
+def is_openai(base_url: str) -> bool:
+    """Return whether it is the service of OpenAI itself, in any region."""
+    host = urlsplit(base_url).hostname or ""
+    return host == "api.openai.com" or host.endswith(".api.openai.com")
 
 
 def encodable(text: str) -> str:

@@ -61,6 +61,8 @@ class OpenAICompatibleConfig:
     """Tokens that the model takes in one call, the answer included; a longer text is summarised in portions."""
     max_input_tokens: int = 60_000
     """Most tokens of a request's texts that are summarised."""
+    deterministic: bool = True
+    """Whether summaries, key phrases and labels are asked for with temperature 0; some reasoning models refuse it."""
     timeout: float = 120.0
     """Seconds for a call whose request names no bound of its own, retries included."""
     max_retries: int = 2
@@ -81,7 +83,8 @@ class OpenAICompatibleAI(PromptedAI):
 
     def __init__(self, config: OpenAICompatibleConfig) -> None:
         _check(config)
-        super().__init__(config.context_tokens, config.max_input_tokens, config.timeout)
+        temperature = 0.0 if config.deterministic else None
+        super().__init__(config.context_tokens, config.max_input_tokens, config.timeout, temperature)
         self._config = config
         self._url = config.base_url.rstrip("/")
         self._key = config.api_key.strip()
@@ -99,7 +102,7 @@ class OpenAICompatibleAI(PromptedAI):
     async def __aenter__(self) -> OpenAICompatibleAI:
         if self._client is not None:
             raise RuntimeError("this OpenAICompatibleAI is open already")
-        if not self._key and self._url == answers.OPENAI_URL:
+        if not self._key and answers.is_openai(self._url):
             raise Refused(
                 f"{NAME} has no API key for {self._url}.",
                 f"Set the environment variable OPENAI_API_KEY, or your server's `base_url` under [config.{NAME}].",

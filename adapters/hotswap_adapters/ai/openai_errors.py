@@ -82,7 +82,8 @@ def _status_error(error: openai.APIStatusError, provider: str, base_url: str, ke
     if isinstance(error, openai.NotFoundError):
         return InvalidRequest(said, "Check the model's name (`models()` lists them) and the setting `base_url`.")
     if isinstance(error, _INVALID):
-        return InvalidRequest(said)
+        hint = f"Set `deterministic = false` under [config.{provider}]." if "temperature" in said else ""
+        return InvalidRequest(said, hint)
     if error.status_code == 429:
         return RateLimited(said, _retry_after(error))
     if error.status_code >= 500 or error.status_code == 408:

@@ -32,16 +32,20 @@ def portions(text: str, most_tokens: int) -> list[str]:
     if tokens.estimate(text) <= most_tokens:
         return [text] if text.strip() else []
     found: list[str] = []
-    start = 0
+    start = counted = used = 0
     for block in blocks(text):
-        if block.end - start > 1 and tokens.estimate(text[start : block.end]) > most_tokens:
-            if text[start : block.start].strip():
-                found.append(text[start : block.start].strip())
-            start = block.start
-            while tokens.estimate(text[start : block.end]) > most_tokens:
-                piece = head(text[start : block.end], most_tokens)
-                found.append(piece)
-                start += len(piece)
+        size = tokens.estimate(text[counted : block.end])
+        counted = block.end
+        if used + size <= most_tokens:
+            used += size
+            continue
+        if text[start : block.start].strip():
+            found.append(text[start : block.start].strip())
+        start = block.start
+        while (used := tokens.estimate(text[start : block.end])) > most_tokens:
+            piece = head(text[start : block.end], most_tokens)
+            found.append(piece)
+            start += len(piece)
     if text[start:].strip():
         found.append(text[start:].strip())
     return found

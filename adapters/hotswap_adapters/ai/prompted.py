@@ -10,8 +10,10 @@ from hotswap_adapters.ai import portions, prompts
 from hotswap_ports.ai import (
     AIProvider,
     Completion,
+    CompletionRequest,
     KeyPhrase,
     Label,
+    Message,
     Summary,
     SummaryRequest,
     SummarySentence,
@@ -24,8 +26,8 @@ PROMPT_TOKENS = 300
 SENTENCE_TOKENS = 80
 PHRASE_TOKENS = 16
 SCORE_TOKENS = 12
-ANSWER_TOKENS = 64
-"""What an answer takes beside its sentences, phrases or scores."""
+ANSWER_TOKENS = 1024
+"""What an answer may take beside its sentences, phrases or scores: some models think aloud first."""
 MOST_ROUNDS = 3
 """How often summaries of portions are summarised again; what is still too long after that is cut."""
 AT_ONCE = 4
@@ -40,12 +42,16 @@ class PromptedAI(AIProvider):
             summaries summarised.
         max_input_tokens: most of a request's text that is read, shared out among its texts from their beginnings.
         timeout: seconds for each call of the model.
+        temperature: of these prompts; None leaves it to the model.
     """
 
-    def __init__(self, context_tokens: int, max_input_tokens: int, timeout: float) -> None:
+    def __init__(
+        self, context_tokens: int, max_input_tokens: int, timeout: float, temperature: float | None = 0.0
+    ) -> None:
         self._context_tokens = context_tokens
         self._max_input_tokens = max_input_tokens
         self._call_timeout = timeout
+        self._temperature = temperature
 
     @property
     @abstractmethod
@@ -70,8 +76,7 @@ class PromptedAI(AIProvider):
         room = self._room(answer_tokens)
 
         async def ask(text: str) -> tuple[list[str], Completion]:
-            prompt = prompts.summary(text, most, request.focus, answer_tokens, self._call_timeout)
-            answer = await self.complete(prompt)
+            answer = await self._ask(prompts.summary(text, most, request.focus), answer_tokens)
             return prompts.read_sentences(answer.text, most), answer
 
         text = "\n\n".join(portions.shares([request.texts[at] for at in given], self._max_input_tokens))
@@ -96,7 +101,7 @@ class PromptedAI(AIProvider):
             return ()
         tokens = self._answer_tokens(limit * PHRASE_TOKENS)
         head = portions.head(text, self._room(tokens))
-        answer = await self.complete(prompts.key_phrases(head, limit, tokens, self._call_timeout))
+        answer = await self._ask(prompts.key_phrases(head, limit), tokens)
         found = prompts.read_phrases(answer.text, limit)
         return tuple(KeyPhrase(each, 1 - at / len(found)) for at, each in enumerate(found))
 
@@ -112,10 +117,17 @@ class PromptedAI(AIProvider):
             return tuple(Label(each, 1 / len(labels)) for each in labels)
         tokens = self._answer_tokens(len(labels) * SCORE_TOKENS)
         head = portions.head(text, self._room(tokens))
-        answer = await self.complete(prompts.labels(head, labels, tokens, self._call_timeout))
+        answer = await self._ask(prompts.labels(head, labels), tokens)
         scores = prompts.read_scores(answer.text, labels)
         scored = [Label(name, score) for name, score in zip(labels, scores, strict=True)]
         return tuple(sorted(scored, key=lambda each: -each.score))
+
+    async def _ask(self, messages: tuple[Message, ...], max_tokens: int) -> Completion:
+        return await self.complete(
+            CompletionRequest(
+                messages, max_tokens=max_tokens, temperature=self._temperature, timeout=self._call_timeout
+            )
+        )
 
     def _answer_tokens(self, wanted: int) -> int:
         return min(wanted + ANSWER_TOKENS, self._context_tokens // 2)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hotswap_adapters.ai import sentences
-from hotswap_ports.ai import CompletionRequest, Message
+from hotswap_ports.ai import Message
 from hotswap_ports.errors import InvalidContent
 
 LONGEST_SENTENCE = 1000
@@ -26,46 +26,46 @@ _SYSTEM = (
     "Answer in the language of the text. {task}"
 )
 _FENCE = re.compile(r"```[\w-]*\n(.*?)```", re.DOTALL)
+_THOUGHT = re.compile(r"^\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"')
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 
 
-def _request(task: str, text: str, max_tokens: int, timeout: float) -> CompletionRequest:
+def _messages(task: str, text: str) -> tuple[Message, ...]:
     # The mark depends on the text, so the text cannot hold it; the same text gives the same prompt.
     text = text.encode("utf-8", "replace").decode("utf-8")
     mark = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-    messages = (
+    return (
         Message("system", _SYSTEM.format(mark=mark, task=task)),
         Message("user", f"<data-{mark}>\n{text}\n</data-{mark}>\n\n{task}"),
     )
-    return CompletionRequest(messages, max_tokens=max_tokens, temperature=0.0, timeout=timeout)
 
 
-def summary(text: str, most: int, focus: str | None, max_tokens: int, timeout: float) -> CompletionRequest:
+def summary(text: str, most: int, focus: str | None) -> tuple[Message, ...]:
     """Ask for a summary as a JSON array of sentences."""
     task = f"Summarise the text in at most {most} sentences."
     if focus:
         task += f" Say only what bears on this question: {json.dumps(focus, ensure_ascii=False)}. If nothing does: []."
-    return _request(f"{task} Answer with a JSON array of strings and nothing else.", text, max_tokens, timeout)
+    return _messages(f"{task} Answer with a JSON array of strings and nothing else.", text)
 
 
-def key_phrases(text: str, limit: int, max_tokens: int, timeout: float) -> CompletionRequest:
+def key_phrases(text: str, limit: int) -> tuple[Message, ...]:
     """Ask for key phrases as a JSON array, most telling first."""
     task = (
         f"Name at most {limit} key phrases of one to four words that say what the text is about, most telling first. "
         "Answer with a JSON array of strings and nothing else."
     )
-    return _request(task, text, max_tokens, timeout)
+    return _messages(task, text)
 
 
-def labels(text: str, names: Sequence[str], max_tokens: int, timeout: float) -> CompletionRequest:
+def labels(text: str, names: Sequence[str]) -> tuple[Message, ...]:
     """Ask how well each label fits, as a JSON array of numbers."""
     listed = json.dumps(list(names), ensure_ascii=False)
     task = (
         f"Rate how well each of these labels fits the text: {listed}. "
         "Answer with a JSON array of one number from 0 to 1 for each label, in their order, and nothing else."
     )
-    return _request(task, text, max_tokens, timeout)
+    return _messages(task, text)
 
 
 def read_sentences(answer: str, most: int) -> list[str]:
@@ -160,6 +160,7 @@ def _read_json(answer: str) -> Any:
 
 
 def _unfenced(answer: str) -> str:
+    answer = _THOUGHT.sub("", answer)
     fenced = _FENCE.search(answer)
     return (fenced[1] if fenced else answer).strip()
 
