@@ -143,7 +143,9 @@ def measure(quick: bool) -> list[Row]:
         write(path, Lock.from_solution(solution, asked))
         versions = read(path).versions()
     verifying = seconds(lambda: verify(asked, versions), rounds)
-    base = min(base, seconds(one_pass, rounds))
+    for _ in range(3):  # the machine's speed moves: both get their best moment
+        verifying = min(verifying, seconds(lambda: verify(asked, versions), rounds))
+        base = min(base, seconds(one_pass, rounds))
     rows = [
         Row("solving 1,000 x 5 easy / one pass over its edges", solving / base, 10),
         Row("the same, packaging's answers not remembered (no goal; watched)", cold / base, 40),

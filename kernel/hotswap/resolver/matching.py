@@ -9,7 +9,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 _LIMIT = 20_000
-_answers: dict[tuple[int, int], tuple[SpecifierSet, Version, bool]] = {}
+answers: dict[tuple[int, int], tuple[SpecifierSet, Version, bool]] = {}
+"""What ``holds`` remembers; the one loop that cannot afford the call reads it directly."""
 
 
 def holds(specifier: SpecifierSet, version: Version) -> bool:
@@ -19,17 +20,17 @@ def holds(specifier: SpecifierSet, version: Version) -> bool:
     objects alive, so that neither id can come to mean another one.
     """
     key = (id(specifier), id(version))
-    known = _answers.get(key)
+    known = answers.get(key)
     if known is None:
-        if len(_answers) >= _LIMIT:
-            _answers.clear()
-        known = _answers[key] = (specifier, version, specifier.contains(version, prereleases=True))
+        if len(answers) >= _LIMIT:
+            answers.clear()
+        known = answers[key] = (specifier, version, specifier.contains(version, prereleases=True))
     return known[2]
 
 
 def forget() -> None:
     """Drop all answers: for measuring, and for a host that has read its whole catalog anew."""
-    _answers.clear()
+    answers.clear()
 
 
 @lru_cache(maxsize=10_000)

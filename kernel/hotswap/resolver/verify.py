@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from packaging.version import Version
 
 from hotswap.manifest.model import Manifest
-from hotswap.resolver.matching import holds
+from hotswap.resolver.matching import answers, holds
 from hotswap.resolver.model import Chosen, Problem, Request, Solution
 from hotswap.resolver.order import Arrangement, arrange
 from hotswap.resolver.usability import obstacles
@@ -94,7 +94,9 @@ def _plugins(
             if there is None:
                 if not each.optional:
                     problems.append(Problem(plugin, f"{plugin} requires {target}, which is not in it"))
-            elif not holds(each.specifier, there):
+                continue
+            known = answers.get((id(each.specifier), id(there)))
+            if not (known[2] if known is not None else holds(each.specifier, there)):
                 if target != plugin or not each.optional:
                     problems.append(Problem(plugin, f"{plugin} requires {target} {each.specifier}, not {there}"))
             elif target not in started and not each.optional:
