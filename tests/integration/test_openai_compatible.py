@@ -484,7 +484,7 @@ class TestPrompted:
         """A rate limit in the middle is a RateLimited, not a group of errors."""
         for _ in range(20):
             server.script.append(always(error(429, "slow down")))
-        async with OpenAICompatibleAI(evolve(config, context_tokens=512)) as ai:
+        async with OpenAICompatibleAI(evolve(config, context_tokens=1024)) as ai:
             with pytest.raises(RateLimited):
                 await ai.summarize(SummaryRequest(("They stand in the river. " * 500,)))
 

@@ -260,7 +260,7 @@ def _check(config: OpenAICompatibleConfig) -> None:
         raise InvalidRequest("base_url must not hold credentials.", "Put the key into `api_key`.")
     if not config.api_key.strip().isascii() or not config.api_key.strip().isprintable():
         raise InvalidRequest("api_key holds characters that no HTTP header can carry.", "Copy it again.")
-    least = {"context_tokens": 512, "max_input_tokens": 1, "max_retries": 0, "embedding_batch": 1}
+    least = {"context_tokens": 1024, "max_input_tokens": 1, "max_retries": 0, "embedding_batch": 1}
     for name, bound in least.items():
         if getattr(config, name) < bound:
             raise InvalidRequest(f"{name} must be at least {bound}, not {getattr(config, name)}.")
