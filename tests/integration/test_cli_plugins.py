@@ -179,7 +179,10 @@ def test_enable_takes_a_range(project: Path) -> None:
     ("code", "said"),
     [
         ("raise ValueError('at import')", "PLUG-002"),
-        ("from hotswap_ports import Plugin\nclass P(Plugin):\n    def __init__(self): raise ValueError('x')", "PLUG-003"),
+        (
+            "from hotswap_ports import Plugin\nclass P(Plugin):\n    def __init__(self): raise ValueError('x')",
+            "PLUG-003",
+        ),
         (
             "from hotswap_ports import Plugin\nclass P(Plugin):\n    async def initialize(self, context): raise ValueError",
             "PLUG-003",

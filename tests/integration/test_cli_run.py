@@ -98,7 +98,9 @@ def test_workflow_that_cannot_open_says_why(project: Path) -> None:
     (project / "plugins" / "echo" / "code.py").write_text("import nowhere_to_be_found\n", "utf-8")
     result = call(project, "run", "echo", "a")
     assert result.exit_code == 1
-    assert "warning[PLUG-002]: Plugin 'echo' could not be loaded: No module named 'nowhere_to_be_found'" in result.stderr
+    assert (
+        "warning[PLUG-002]: Plugin 'echo' could not be loaded: No module named 'nowhere_to_be_found'" in result.stderr
+    )
     assert "error[PLUG-013]" in result.stderr or "error[PLUG-025]" in result.stderr
     assert result.stderr.count("warning[PLUG-002]") == 1
     assert "Traceback" not in result.stderr
