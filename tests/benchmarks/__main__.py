@@ -1,4 +1,7 @@
-"""All benchmarks: ``python -m tests.benchmarks [--quick]``. Exit code 1 when a bound breaks."""
+"""All benchmarks: ``python -m tests.benchmarks [--quick]``. Exit code 1 when a bound breaks.
+
+The quick form takes fewer rounds on smaller sets, beside whatever else the machine does, so a bound may be passed by half.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ NAMES = ("calls", "swaps", "hooks", "resolving", "catalog", "startup")
 def main() -> int:
     """Run every benchmark in turn and print its rows."""
     quick = "--quick" in sys.argv
-    kept = [print_rows(import_module(f"tests.benchmarks.{name}").measure(quick)) for name in NAMES]
+    room = 1.5 if quick else 1.0
+    kept = [print_rows(import_module(f"tests.benchmarks.{name}").measure(quick), room) for name in NAMES]
     return 0 if all(kept) else 1
 
 
