@@ -184,7 +184,7 @@ def test_enable_takes_a_range(project: Path) -> None:
             "PLUG-003",
         ),
         (
-            "from hotswap_ports import Plugin\nclass P(Plugin):\n    async def initialize(self, context): raise ValueError",
+            "from hotswap_ports import Plugin\nclass P(Plugin):\n    async def initialize(self, context): 1 / 0",
             "PLUG-003",
         ),
         ("class Q: pass", "PLUG-002"),

@@ -25,11 +25,11 @@ def main() -> None:
     except KeyboardInterrupt:  # while modules are imported; later root.main sees to it
         print("Interrupted.", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        from hotswap.cli.failures import silence_output
+    except OSError as error:  # a full disk, or nobody who reads
+        from hotswap.cli.failures import report
+        from hotswap.cli.invocation import Invocation
 
-        silence_output()
-        sys.exit(141)
+        sys.exit(report(error, Invocation(), sys.argv))
     finally:
         import signal
 

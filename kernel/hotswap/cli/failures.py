@@ -31,7 +31,7 @@ def guarded(act: Callable[[], int | None], invocation: Invocation, arguments: Se
             return code
     except BaseException as error:  # noqa: BLE001 - the boundary: all of it is reported, by line and code
         with suppress(BrokenPipeError):  # stderr itself may be gone
-            return _report(_innermost(error), invocation, arguments)
+            return report(_innermost(error), invocation, arguments)
         silence_output()
         return BROKEN_PIPE
 
@@ -43,7 +43,8 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def _report(error: BaseException, invocation: Invocation, arguments: Sequence[str]) -> int:
+def report(error: BaseException, invocation: Invocation, arguments: Sequence[str]) -> int:
+    """Print what ended a command; return its exit code."""
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) == errno.EPIPE:
