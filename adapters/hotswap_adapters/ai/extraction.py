@@ -37,8 +37,11 @@ WIDE_CHARACTERS = 320
 """A longer sentence is worth no more than a leaning one: it is near to all others because it has all their words."""
 POINTING_WEIGHT = 0.6
 """What a sentence is worth that sends the reader elsewhere (See, For more)."""
-SHARED_WORDS = 0.3
-"""Share of the question's telling words from which a sentence that is only possibly near bears on it."""
+SHARED_WORDS = 0.35
+"""Share of the question's telling words, by rarity, from which a sentence that is only possibly near bears on it."""
+SHARED_LITTLE = 0.2
+"""Share that is enough for a sentence that is near."""
+FEWEST_FOR_MEDIAN = 20
 RELEVANCE_WEIGHT = 0.8
 """With a focus: weight of relevance against centrality."""
 
@@ -113,9 +116,14 @@ def pick(
 
 def _relevance(rows: Sequence[Row], near: Matrix, scale: Scale, focus: str) -> tuple[Matrix, npt.NDArray[np.bool_]]:
     shared = lexrank.overlap(focus, [each.text for each in rows])
-    bears = (near >= scale.related) | ((near >= scale.possible) & (shared >= SHARED_WORDS))
+    if len(rows) >= FEWEST_FOR_MEDIAN:
+        alone = (near >= scale.related) & (near - np.median(near) >= scale.contrast)
+    else:
+        alone = near >= scale.certain
+    some = (near >= scale.related) & (shared >= SHARED_LITTLE)
+    bears = alone | some | ((near >= scale.possible) & (shared >= SHARED_WORDS))
     semantic = np.clip((near - scale.possible) / max(float(near.max()) - scale.possible, 1e-6), 0, 1)
-    return (0.6 * semantic + 0.4 * shared).astype(np.float32), bears
+    return (0.5 * semantic + 0.5 * shared).astype(np.float32), bears
 
 
 def _weights(rows: Sequence[Row]) -> Matrix:

@@ -82,7 +82,7 @@ def overlap(question: str, sentences: Sequence[str]) -> Array:
     asked = set(content_stems(question))
     stems = [set(content_stems(each)) for each in sentences]
     spread = Counter(word for each in stems for word in each & asked)
-    weights = {word: math.log(1 + len(sentences) / (1 + spread[word])) for word in asked}
+    weights = {word: math.log(1 + len(sentences) / (1 + max(spread[word], 1))) for word in asked}
     total = math.fsum(weights.values())
     shares = [math.fsum(weights[word] for word in each & asked) / total if total else 0.0 for each in stems]
     return np.array(shares, dtype=np.float32)
