@@ -15,6 +15,9 @@ from hotswap.cli.visible import one_line, safe_json, visible
 if TYPE_CHECKING:
     from hotswap.cli.invocation import Invocation
 
+_LAST_COLUMN = 20
+"""Characters that the last column of a drawn table has at least."""
+
 
 def coloured(stream: TextIO | None) -> bool:
     """Return whether colour is wanted there: on a terminal, unless ``NO_COLOR``; ``FORCE_COLOR`` wants it anywhere."""
@@ -106,14 +109,18 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Draw a table whose last column folds; one too wide for the terminal is folded by that, and not cut off here."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for position, heading in enumerate(headings):
-        table.add_column(heading, no_wrap=position == 0, overflow="fold")
+    for heading in headings[:-1]:
+        table.add_column(heading, no_wrap=True)
+    table.add_column(headings[-1], overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # Text: what a plugin says is never read as markup
-    Console(file=sys.stdout).print(table)
+    needed = sum(max(len(row[column]) for row in [headings, *rows]) + 3 for column in range(len(headings) - 1))
+    width = max(Console(file=sys.stdout).width, needed + _LAST_COLUMN)
+    Console(file=sys.stdout, width=width).print(table)
