@@ -3,10 +3,10 @@
 A block is told apart by the HTML comment on the line before it, which no reader of the rendered page sees:
 
 =========================  ==========================================================================================
-``<!-- file: NAME -->``    write the block to NAME; a ``hotswap.toml`` and a ``plugin.toml`` are read by the real readers
+``<!-- file: NAME -->``    write it to NAME; a ``hotswap.toml`` and a ``plugin.toml`` are read by the real readers
 ``<!-- run -->``           run it (bash, or Python) in the page's folder; it has to succeed
 ``<!-- run, fails -->``    run it; it has to fail
-``<!-- prints -->``        these lines stand in what was printed last, in this order; ``...`` stands for what is left out
+``<!-- prints -->``        these lines were printed last, in this order; ``...`` stands for what is left out
 ``<!-- settings -->``      a part of a ``hotswap.toml``
 ``<!-- manifest -->``      a part of a ``plugin.toml``
 ``<!-- not run: WHY -->``  nothing
