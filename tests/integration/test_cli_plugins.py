@@ -238,6 +238,9 @@ def test_failed_lock_puts_the_settings_back(project: Path) -> None:
     assert result.exit_code == 1
     assert "error[PLUG-027]" in result.stderr
     assert (project / "hotswap.toml").read_bytes() == before
+    (project / "hotswap.toml").unlink()
+    assert call(project, "plugin", "enable", "kept", "--no-check").exit_code == 1
+    assert not (project / "hotswap.toml").exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

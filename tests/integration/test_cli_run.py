@@ -175,10 +175,23 @@ def test_quiet_says_nothing(project: Path) -> None:
 
 
 def test_verbose_logs_to_stderr(project: Path) -> None:
-    """--debug sends log lines to stderr; stdout stays the report."""
-    result = call(project, "run", "echo", "a", "--debug")
+    """-v shows what plugins log, with their names, and --debug the rest; both on stderr, and neither without."""
+    code = """
+        from hotswap_ports import Plugin
+
+        class Talker(Plugin):
+            async def initialize(self, context):
+                context.tracer.log.info("said {}", "\\x1b[31m<red>")
+                context.tracer.log.debug("whispered")
+    """
+    write_plugin(project / "plugins", "talker", code, python={"class_name": "Talker"})
+    run = ("run", "echo", "a", "--set", "plugins.enabled=echo,talker")
+    assert "said" not in call(project, *run).stderr
+    result = call(project, *run, "-v")
+    assert "INFO    talker: said \\x1b[31m<red>\n" in result.stderr
+    assert "whispered" not in result.stderr
+    assert "talker: whispered" in call(project, *run, "--debug").stderr
     assert "words=('a',)" in result.stdout
-    assert result.exit_code == 0
 
 
 def test_output_goes_to_a_file(project: Path, tmp_path: Path) -> None:

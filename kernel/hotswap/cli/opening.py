@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -109,9 +109,8 @@ def _logging(invocation: Invocation) -> Iterator[None]:
     standard = logging.getLogger()
     handler: logging.Handler = logging.NullHandler()  # without any, Python prints errors of libraries by itself
     if level:
-        line = "{time:HH:mm:ss} {level: <7} {message}"
         # no values of variables in tracebacks: they may be secrets
-        logger.add(_to_stderr, level=level, format=line, diagnose=False, backtrace=False, colorize=False)
+        logger.add(_to_stderr, level=level, format=_line, diagnose=False, backtrace=False, colorize=False)
         handler = logging.StreamHandler(_Stderr())
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
     standard.addHandler(handler)
@@ -123,6 +122,12 @@ def _logging(invocation: Invocation) -> Iterator[None]:
         own.setLevel(before)
         standard.removeHandler(handler)
         logger.remove()
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    """Return loguru's template for one line: who says it, when a plugin does."""
+    who = "{extra[plugin]}: " if "plugin" in record["extra"] else ""
+    return f"{{time:HH:mm:ss}} {{level: <7}} {who}{{message}}\n{{exception}}"
 
 
 def _to_stderr(message: str) -> None:

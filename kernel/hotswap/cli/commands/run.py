@@ -34,11 +34,10 @@ class RunCommand(Command):
     cls=RunCommand,
     context_settings={"ignore_unknown_options": True},
     add_help_option=False,
-    options_metavar="[OPTIONS]",
     epilog=_EPILOG,
 )
-@click.argument("workflow", required=False, shell_complete=workflow_names)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.argument("workflow", metavar="WORKFLOW", required=False, shell_complete=workflow_names)
+@click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
 @click.option("-o", "--output", metavar="FILE", help="Write the report to a file; - is stdout.")
 @click.option("--help", "show_help", is_flag=True, help="Show this message, or that of the workflow, and exit.")
 @click.pass_context
