@@ -13,7 +13,7 @@ import click
 
 from hotswap.cli.interrupts import Interrupted
 from hotswap.cli.invocation import Invocation
-from hotswap.cli.output import facts_of, print_block, to_json
+from hotswap.cli.output import TRACEBACK_HINT, facts_of, print_block, print_traceback, to_json
 
 DONE, FAILED, USAGE, BROKEN_PIPE = 0, 1, 2, 141
 """Exit codes; an interrupt is 130, a termination 143, as shells have it."""
@@ -60,7 +60,7 @@ def report(error: BaseException, invocation: Invocation, arguments: Sequence[str
     facts, code = _facts(error)
     as_json = invocation.json or (code == USAGE and "--json" in arguments)
     if invocation.debug and code != USAGE:
-        _print_traceback(error)
+        print_traceback(error)
     if as_json:
         document: dict[str, Any] = {"schema": "hotswap.error/1", "error": facts}
         if invocation.warnings:
@@ -90,16 +90,8 @@ def _facts(error: BaseException) -> tuple[dict[str, Any], int]:
     text = f": {error}" if str(error) else ""
     facts["code"] = ""
     facts["message"] = f"unexpected {type(error).__name__}{text}"
-    facts["hint"] = "Run again with --debug for the traceback."
+    facts["hint"] = TRACEBACK_HINT
     return facts, FAILED
-
-
-def _print_traceback(error: BaseException) -> None:
-    from traceback import format_exception
-
-    from hotswap.cli.visible import visible
-
-    click.echo(visible("".join(format_exception(error))), err=True, nl=False)
 
 
 def silence_output() -> None:

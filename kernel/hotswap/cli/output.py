@@ -15,6 +15,7 @@ from hotswap.cli.visible import one_line, safe_json, visible
 if TYPE_CHECKING:
     from hotswap.cli.invocation import Invocation
 
+TRACEBACK_HINT = "Run again with --debug for the traceback."
 _LAST_COLUMN = 20
 """Characters that the last column of a drawn table has at least."""
 
@@ -62,6 +63,8 @@ def warn(invocation: Invocation, error: BaseException, about: str = "") -> None:
     facts = facts_of(error)
     if about:
         facts["about"] = about
+    if invocation.debug and facts not in invocation.warnings:
+        print_traceback(error)
     warn_of(invocation, facts)
 
 
@@ -75,14 +78,27 @@ def warn_of(invocation: Invocation, facts: dict[str, Any]) -> None:
 
 
 def facts_of(error: BaseException) -> dict[str, Any]:
-    """Return an error as data: code, type, message, hint, notes."""
+    """Return an error as data: code, type, message, hint, notes.
+
+    One that says nothing of what to do, and that something else caused, has its traceback for a hint.
+    """
+    hint = str(getattr(error, "hint", ""))
+    if not hint and error.__cause__ is not None and hasattr(error, "code"):
+        hint = TRACEBACK_HINT
     return {
         "code": str(getattr(error, "code", "")),
         "type": type(error).__name__,
         "message": str(error),
-        "hint": str(getattr(error, "hint", "")),
+        "hint": hint,
         "notes": [str(each) for each in getattr(error, "__notes__", ())],
     }
+
+
+def print_traceback(error: BaseException) -> None:
+    """Print where an error comes from, its causes included, on stderr."""
+    from traceback import format_exception
+
+    click.echo(visible("".join(format_exception(error))), err=True, nl=False)
 
 
 def print_block(word: str, colour: str, facts: Mapping[str, Any]) -> None:
