@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Sequence
 
 import attrs
 from attrs import frozen
@@ -15,7 +16,7 @@ from hotswap.lock import Lock, read
 from hotswap.manifest import Manifest
 from hotswap.plan import Step, provider_names
 from hotswap.planner import LOCK_NAME
-from hotswap.resolver.model import Chosen
+from hotswap.resolver.model import Chosen, Solution
 from hotswap.states import State
 from hotswap_ports import NotReady
 
@@ -41,23 +42,37 @@ class Boot:
         self._lifecycle = lifecycle
         self._backoff = backoff or Backoff()
         self._retrying: asyncio.Task[None] | None = None
+        self._waiting: dict[str, Chosen] = {}
+        self._changed = asyncio.Event()
         self.problems: list[HotswapError] = []
 
     async def start(self) -> None:
-        """Solve, then open in the solution's order."""
+        """Solve, then open in the solution's order; whoever wants to hear of it is told when all is done."""
+        async with self._changes.turn:
+            await self._open_all()
+        self.problems += [each for each in await self._lifecycle.tell() if isinstance(each, HotswapError)]
+        if self._waiting:
+            self._changes.committed.append(self._changed.set)
+            self._retrying = asyncio.create_task(self._retry(), name="hotswap: retry plugins that were not ready")
+
+    async def _open_all(self) -> None:
         changes = self._changes
         solution, left_out = changes.planner.solve_most(changes.settings, lock=self._lock())
         for plugin, error in left_out.items():
             self._lifecycle.note(plugin, State.BLOCKED, describe(error), error)
-        changes.solution = solution
-        changes.providers = provider_names(changes.planner.manifests_of(solution).values())
+        self._settle(solution.plugins)
         for chosen in solution.plugins:
             self._lifecycle.note(chosen.id, State.RESOLVED, chosen.reason)
         for chosen in solution.plugins:
-            await self._open(chosen)
+            if not await self._open(chosen):
+                self._settle([each for each in changes.solution.plugins if each.id != chosen.id])
         self._lifecycle.wiring.settled = True
-        if self._waiting():
-            self._retrying = asyncio.create_task(self._retry(), name="hotswap: retry plugins that were not ready")
+
+    def _settle(self, plugins: Sequence[Chosen]) -> None:
+        """Take these for the solution: what failed is no part of it, so that nobody counts on it."""
+        changes = self._changes
+        changes.solution = Solution(tuple(plugins))
+        changes.providers = provider_names(changes.planner.manifests_of(changes.solution).values())
 
     async def stop(self) -> None:
         """End the retries."""
@@ -74,22 +89,36 @@ class Boot:
             self.problems.append(error)
             return None
 
-    async def _open(self, chosen: Chosen) -> None:
-        lifecycle, changes = self._lifecycle, self._changes
+    async def _open(self, chosen: Chosen) -> bool:
+        """Open a plugin on the way up; return whether it is open."""
+        changes = self._changes
         found = changes.planner.catalog.get(chosen.id, chosen.version)
         missing = self._missing(chosen, found.manifest)
         if missing:
-            names = ", ".join(missing)
-            lifecycle.note(chosen.id, State.WAITING, f"it waits for {names}", blocked_by=missing)
-            return
+            self._wait(chosen, f"it waits for {', '.join(missing)}", blocked_by=missing)
+            return False
         step = Step("start", chosen.id, after=found.manifest.raw_version, reason=chosen.reason)
         plan = attrs.evolve(changes.no_steps(changes.settings), steps=(step,))
+        return await self._try(chosen, self._lifecycle.apply(plan, {chosen.id: found}))
+
+    async def _try(self, chosen: Chosen, work: Awaitable[object]) -> bool:
         try:
-            await lifecycle.apply(plan, {chosen.id: found})
+            await work
         except NotReady as error:
-            lifecycle.note(chosen.id, State.WAITING, f"it is not ready yet: {error}", error)
+            self._wait(chosen, f"it is not ready yet: {error}", error)
+            return False
         except HotswapError as error:
-            lifecycle.note(chosen.id, State.FAILED, describe(error), error)
+            self._lifecycle.note(chosen.id, State.FAILED, describe(error), error)
+            self._waiting.pop(chosen.id, None)
+            return False
+        self._waiting.pop(chosen.id, None)
+        return True
+
+    def _wait(
+        self, chosen: Chosen, reason: str, error: Exception | None = None, blocked_by: Sequence[str] = ()
+    ) -> None:
+        self._waiting[chosen.id] = chosen
+        self._lifecycle.note(chosen.id, State.WAITING, reason, error, blocked_by)
 
     def _missing(self, chosen: Chosen, manifest: Manifest) -> list[str]:
         """Return the plugins that this one needs and that are not open."""
@@ -101,16 +130,29 @@ class Boot:
                 needed.append(provider)
         return sorted({each for each in needed if each not in instances})
 
-    def _waiting(self) -> list[Chosen]:
-        notes = self._lifecycle.notes
-        return [each for each in self._changes.solution.plugins if notes[each.id].state is State.WAITING]
-
     async def _retry(self) -> None:
+        """Try what waits: after a while where something was not ready, and whenever something else was changed."""
         attempt = 1
-        while any(isinstance(self._lifecycle.notes[each.id].error, NotReady) for each in self._waiting()):
-            await asyncio.sleep(self._backoff.wait(attempt))
-            for each in self._waiting():
+        while self._waiting:
+            unready = any(isinstance(self._lifecycle.notes[each].error, NotReady) for each in self._waiting)
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(self._backoff.wait(attempt) if unready else None):
+                    await self._changed.wait()
+            except TimeoutError:
+                attempt += 1
+            for chosen in list(self._waiting.values()):
                 async with self._changes.turn:
-                    if self._lifecycle.notes[each.id].state is State.WAITING:
-                        await self._open(each)
-            attempt += 1
+                    await self._open_waiting(chosen)
+                await self._lifecycle.tell()
+
+    async def _open_waiting(self, chosen: Chosen) -> None:
+        """Open a plugin that waited, unless it was opened or disabled meanwhile, or still has to wait."""
+        changes, plugin = self._changes, chosen.id
+        if self._lifecycle.notes[plugin].state is not State.WAITING or plugin not in changes.planner.catalog:
+            self._waiting.pop(plugin, None)
+        elif not self._missing(chosen, changes.planner.catalog.get(plugin).manifest):
+            await self._try(chosen, self._plan_and_open(plugin))
+
+    async def _plan_and_open(self, plugin: str) -> None:
+        await self._changes.carry_out(self._changes.plan_also(plugin))

@@ -7,13 +7,25 @@ from collections.abc import Collection, Iterator, Mapping
 from hotswap.manifest import Manifest
 
 
-def dependants_of(plugins: Collection[str], active: Mapping[str, Manifest]) -> list[str]:
-    """Return the active plugins that cannot go on without ``plugins``, the farthest first: in this order they stop."""
+def dependants_of(
+    plugins: Collection[str], active: Mapping[str, Manifest], asked: Mapping[str, Collection[str]] | None = None
+) -> list[str]:
+    """Return the active plugins that cannot go on without ``plugins``, the farthest first: in this order they stop.
+
+    Args:
+        active: id -> manifest.
+        asked: plugin -> plugins of which it was given a provider by name.
+    """
+    by_name = asked or {}
     gone = set(plugins)
     found: list[str] = []
     while True:
         left = {key: each for key, each in active.items() if key not in gone}
-        next_ones = sorted(key for key, each in left.items() if any(_broken(each, left, active)))
+        next_ones = sorted(
+            key
+            for key, each in left.items()
+            if any(_broken(each, left, active)) or not gone.isdisjoint(by_name.get(key, ()))
+        )
         if not next_ones:
             return found[::-1]
         gone.update(next_ones)

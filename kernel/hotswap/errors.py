@@ -414,6 +414,47 @@ class TeardownFailed(ExceptionGroup[Exception], HotswapError):
         return TeardownFailed(excs)
 
 
+class ProviderExclusive(HotswapError):
+    """A provider cannot be open twice, so a new generation of it cannot be opened beside the old one."""
+
+    code = "PLUG-029"
+
+    def __init__(self, plugin: str, ports: Sequence[str]) -> None:
+        self.plugin = plugin
+        self.ports = tuple(ports)
+        super().__init__(
+            f"Plugin {plugin!r} cannot be swapped for another generation of itself while it is open: its provider of "
+            f"{', '.join(self.ports)} is exclusive.",
+            f"Disable {plugin!r} and enable it again; calls to it in between are refused. Or select another provider "
+            "first.",
+        )
+
+
+class KernelInUse(HotswapError):
+    """A kernel was entered a second time while it was running."""
+
+    code = "PLUG-030"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The kernel is running already.", "Enter it once, and hand it on; or make another Kernel(settings)."
+        )
+
+
+class PortInvalid(HotswapError):
+    """What is named as a port of this host is none, or has the name of another port."""
+
+    code = "PLUG-031"
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where = where
+        self.reason = reason
+        super().__init__(
+            f"{where} names no port that can be used: {reason}.",
+            "A port subclasses hotswap_ports.Port and sets PORT, a name of its own, and VERSION in its body.",
+        )
+
+
 def error_classes() -> Mapping[str, type[HotswapError]]:
     """Return every concrete error by its code, sorted: the reference and its test are made from it."""
     return {each.code: each for each in sorted(HotswapError.__subclasses__(), key=lambda each: each.code)}

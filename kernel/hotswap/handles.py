@@ -9,6 +9,7 @@ the handles of that port get a second class, generated once per set of hooked me
 from __future__ import annotations
 
 import inspect
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable
 from functools import cache, update_wrapper
 from typing import Any, Literal, TypeVar, get_origin, get_type_hints
@@ -60,84 +61,92 @@ def port_methods(port: type[Port]) -> tuple[PortMethod, ...]:
     return tuple(PortMethod(name, _kind(found[name]), found[name]) for name in sorted(found))
 
 
+def _is_method(value: object) -> bool:
+    return callable(value) or isinstance(value, staticmethod | classmethod)
+
+
 @cache
 def port_attributes(port: type[Port]) -> tuple[str, ...]:
     """Return the public attributes and properties of a port (``features``), sorted by name."""
     found: set[str] = set()
     for each in port.__mro__[: port.__mro__.index(Port)]:
-        declared = {k for k, v in vars(each).items() if isinstance(v, property)} | set(each.__annotations__)
+        declared = {k for k, v in vars(each).items() if not _is_method(v)} | set(each.__annotations__)
         found |= {k for k in declared if not k.startswith("_") and k not in ("PORT", "VERSION")}
     return tuple(sorted(found))
 
 
+# Names of the port's own parameters stand in the same function, so ours begin with an underscore and ``hotswap``.
 _PLAIN = {
     "async": """
 async def {name}({parameters}):
-    generation = self._slot.generation
-    generation.leases += 1
+    _hotswap_generation = self._slot.generation
+    _hotswap_generation.leases += 1
     try:
-        return await generation.target.{name}({arguments})
-    except Exception as error:
-        generation.fail("{name}", error)
+        return await _hotswap_generation.target.{name}({arguments})
+    except _failures as _hotswap_error:
+        _hotswap_generation.fail("{name}", _hotswap_error)
     finally:
-        generation.leases -= 1
-        if generation.retired:
-            generation.left()
+        _hotswap_generation.leases -= 1
+        if _hotswap_generation.retired:
+            _hotswap_generation.left()
 """,
     "stream": """
 async def {name}({parameters}):
-    generation = self._slot.generation
-    generation.leases += 1
-    items = None
+    _hotswap_generation = self._slot.generation
+    _hotswap_generation.leases += 1
+    _hotswap_items = None
     try:
-        items = generation.target.{name}({arguments})
-        async for item in items:
-            yield item
-    except Exception as error:
-        generation.fail("{name}", error)
+        _hotswap_items = _hotswap_generation.target.{name}({arguments})
+        async for _hotswap_item in _hotswap_items:
+            yield _hotswap_item
+    except _failures as _hotswap_error:
+        _hotswap_generation.fail("{name}", _hotswap_error)
     finally:
         try:
-            close = getattr(items, "aclose", None)
-            if close is not None:
-                await close()
+            _hotswap_close = getattr(_hotswap_items, "aclose", None)
+            if _hotswap_close is not None:
+                await _hotswap_close()
         finally:
-            generation.leases -= 1
-            if generation.retired:
-                generation.left()
+            _hotswap_generation.leases -= 1
+            if _hotswap_generation.retired:
+                _hotswap_generation.left()
 """,
     "sync": """
 def {name}({parameters}):
-    generation = self._slot.generation
+    _hotswap_generation = self._slot.generation
     try:
-        return generation.target.{name}({arguments})
-    except Exception as error:
-        generation.fail("{name}", error)
+        return _hotswap_generation.target.{name}({arguments})
+    except _failures as _hotswap_error:
+        _hotswap_generation.fail("{name}", _hotswap_error)
 """,
 }
 
 _HOOKED = {
     "async": """
 async def {name}({parameters}):
-    hooks = self._slot.hooks.get("{name}")
-    if hooks is None:
-        return await plain(self, {arguments})
-    return await hooks.call(plain.__get__(self), {{{mapping}}}, source=self._consumer)
+    _hotswap_hooks = self._slot.hooks.get("{name}")
+    if _hotswap_hooks is None:
+        return await _plain(self, {arguments})
+    return await _hotswap_hooks.call(_plain.__get__(self), {{{mapping}}}, source=self._consumer)
 """,
     "stream": """
 async def {name}({parameters}):
-    hooks = self._slot.hooks.get("{name}")
-    items = (
-        plain(self, {arguments})
-        if hooks is None
-        else hooks.stream(plain.__get__(self), {{{mapping}}}, source=self._consumer)
+    _hotswap_hooks = self._slot.hooks.get("{name}")
+    _hotswap_items = (
+        _plain(self, {arguments})
+        if _hotswap_hooks is None
+        else _hotswap_hooks.stream(_plain.__get__(self), {{{mapping}}}, source=self._consumer)
     )
     try:
-        async for item in items:
-            yield item
+        async for _hotswap_item in _hotswap_items:
+            yield _hotswap_item
     finally:
-        await items.aclose()
+        await _hotswap_items.aclose()
 """,
 }
+
+FAILURES = (Exception, SystemExit, CancelledError)
+"""What an adapter may raise that is its failure; ``Generation.fail`` lets a real cancellation through."""
 
 
 def _compile(method: PortMethod, template: str, namespace: dict[str, Any]) -> Callable[..., Any]:
@@ -188,7 +197,7 @@ def handle_class(port: type[P]) -> type[P]:
     body["__module__"] = port.__module__
     body.update({name: _forward(name) for name in port_attributes(port)})
     for method in port_methods(port):
-        body[method.name] = _compile(method, _PLAIN[method.kind], {})
+        body[method.name] = _compile(method, _PLAIN[method.kind], {"_failures": FAILURES})
     return type(f"{port.__name__}Handle", (port,), body)
 
 
@@ -199,5 +208,5 @@ def hooked_class(port: type[P], methods: frozenset[str]) -> type[P]:
     body: dict[str, Any] = {"__slots__": (), "__doc__": port.__doc__, "__module__": port.__module__}
     for method in port_methods(port):
         if method.name in methods and method.kind != "sync":
-            body[method.name] = _compile(method, _HOOKED[method.kind], {"plain": getattr(base, method.name)})
+            body[method.name] = _compile(method, _HOOKED[method.kind], {"_plain": getattr(base, method.name)})
     return type(f"{port.__name__}Handle", (base,), body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 from collections.abc import Callable, Collection, Mapping
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from attrs import frozen, has
 
 from hotswap.errors import InjectionFailed
-from hotswap_ports import PluginContext, Port, is_port
+from hotswap_ports import PluginContext, Port, is_port, port_of
 
 
 @frozen
@@ -24,7 +25,8 @@ class Need:
     name: str | None = None
     """The provider asked for by name."""
     optional: bool = False
-    """A port: None is passed when nobody provides it. Else: there is a default."""
+    """It may stay unfilled: the default holds, or None is passed for a port."""
+    has_default: bool = False
     structure: type | None = None
     """For ``config``: the attrs class."""
 
@@ -56,59 +58,91 @@ def needs_of(target: Callable[..., Any], *, requires: Collection[str] | None = N
 
 
 def _name(target: Callable[..., Any]) -> str:
-    return str(getattr(target, "__qualname__", target))
+    return str(getattr(target, "__qualname__", None) or repr(target))
+
+
+def _function(target: Callable[..., Any]) -> Callable[..., Any] | None:
+    """Return the function whose annotations say what ``target`` needs; None for a class without a constructor."""
+    while isinstance(target, functools.partial):
+        target = target.func
+    if isinstance(target, type):
+        made_by: dict[str, Any] = {name: getattr(target, name) for name in ("__init__", "__new__")}
+        return next((each for name, each in made_by.items() if each is not getattr(object, name)), None)
+    return target if inspect.isroutine(target) else type(target).__call__
 
 
 def _parameters(target: Callable[..., Any]) -> list[tuple[inspect.Parameter, Any]]:
-    function: Any = target.__init__ if isinstance(target, type) else target  # type: ignore[misc] # read, not called
-    if function is object.__init__:
+    function = _function(target)
+    if function is None:
         return []
     try:
         hints = get_type_hints(function, include_extras=True)
+        parameters = inspect.signature(target).parameters.values()
+    except NameError as error:
+        raise InjectionFailed(
+            _name(target),
+            [
+                f"its annotations cannot be read: {error}; import what they name at run time, not under "
+                "`if TYPE_CHECKING:`, at the top of the module"
+            ],
+        ) from error
     except Exception as error:  # an annotation is the author's code, evaluated here
         raise InjectionFailed(
             _name(target), [f"its annotations cannot be read: {type(error).__name__}: {error}"]
         ) from error
-    skip = 1 if isinstance(target, type) else 0
-    parameters = list(inspect.signature(function).parameters.values())[skip:]
+    given = target.keywords if isinstance(target, functools.partial) else {}
     plain = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
-    return [(each, hints.get(each.name, inspect.Parameter.empty)) for each in plain]
+    return [(each, hints.get(each.name, inspect.Parameter.empty)) for each in plain if each.name not in given]
 
 
 def _need(parameter: inspect.Parameter, annotation: Any) -> Need | str | None:
     """Return the need, None where the default serves, or the sentence that says what is wrong."""
     has_default = parameter.default is not inspect.Parameter.empty
+    if parameter.kind is parameter.POSITIONAL_ONLY:
+        return None if has_default else "it is positional only, and parameters are filled by their names"
     if annotation is inspect.Parameter.empty:
         return None if has_default else "it has no annotation and no default"
-    name = None
-    if get_origin(annotation) is Annotated:
-        annotation, *extras = get_args(annotation)
-        name = next((each for each in extras if isinstance(each, str)), None)
-    annotation, optional = _without_none(annotation)
+    annotation, name, optional = _bare(annotation)
+    optional = optional or has_default
     if is_port(annotation):
-        return Need(parameter.name, "port", port=annotation, name=name, optional=optional or has_default)
+        return Need(parameter.name, "port", annotation, name, optional, has_default)
     if isinstance(annotation, type) and issubclass(annotation, PluginContext):
-        return Need(parameter.name, "context", optional=has_default)
+        return Need(parameter.name, "context", optional=has_default, has_default=has_default)
     if get_origin(annotation) in (Mapping, dict) and is_port(get_args(annotation)[1]):
-        return Need(parameter.name, "all", port=get_args(annotation)[1])
+        return Need(parameter.name, "all", port=get_args(annotation)[1], has_default=has_default)
     if parameter.name == "config":
         return _config_need(annotation, has_default)
     if has_default:
         return None
+    return _nothing_provides(annotation)
+
+
+def _nothing_provides(annotation: Any) -> str:
+    if isinstance(annotation, type) and (port := port_of(annotation)) is not None:
+        return f"{annotation.__qualname__} is an adapter; ask for its port, {port.__qualname__}"
     return f"nothing provides {getattr(annotation, '__qualname__', annotation)}"
 
 
-def _config_need(annotation: Any, optional: bool) -> Need | str:
+def _config_need(annotation: Any, has_default: bool) -> Need | str:
     if isinstance(annotation, type) and has(annotation):
-        return Need("config", "config", optional=optional, structure=annotation)
+        return Need("config", "config", optional=has_default, has_default=has_default, structure=annotation)
     if annotation in (Mapping, dict, Any) or get_origin(annotation) in (Mapping, dict):
-        return Need("config", "mapping", optional=optional)
+        return Need("config", "mapping", optional=has_default, has_default=has_default)
     return "`config` is annotated with an attrs class or Mapping"
 
 
-def _without_none(annotation: Any) -> tuple[Any, bool]:
-    if get_origin(annotation) in (Union, types.UnionType):
-        rest = [each for each in get_args(annotation) if each is not type(None)]
-        if len(rest) == 1:
-            return rest[0], True
-    return annotation, False
+def _bare(annotation: Any) -> tuple[Any, str | None, bool]:
+    """Return the annotation without ``Annotated`` and ``| None``, the text annotated, and whether None was allowed."""
+    name: str | None = None
+    optional = False
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation, *extras = get_args(annotation)
+            name = name or next((each for each in extras if isinstance(each, str)), None)
+        elif get_origin(annotation) in (Union, types.UnionType):
+            rest = [each for each in get_args(annotation) if each is not type(None)]
+            if len(rest) != 1:
+                return annotation, name, optional
+            annotation, optional = rest[0], True
+        else:
+            return annotation, name, optional

@@ -1,30 +1,35 @@
-"""One plugin on its way in and out: prepared (nothing of its own has run but its import), opened, closed."""
+"""One plugin on its way in and out: prepared (nothing of its own has run but its import), opened, closed.
+
+Whatever a plugin's code raises, ``SystemExit`` and a ``CancelledError`` of its own making included, is that plugin's
+failure. ``KeyboardInterrupt`` alone goes through: it may be a person's.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-import anyio.to_thread
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from hotswap.catalog import Found, trust_of
 from hotswap.config import Config, effective_config
+from hotswap.consumer import Consumer
 from hotswap.context import Context
 from hotswap.errors import ConfigInvalid, HotswapError, InjectionFailed, IsolationRequired, PluginInitFailed
 from hotswap.hooks import Hooks
 from hotswap.injection import Need, needs_of
-from hotswap.loader import Loaded, drop, load
+from hotswap.keeper import Keeper
+from hotswap.loader import Loaded, drop, load_beside, undo
 from hotswap.manifest import Provide
 from hotswap.port_directory import PortDirectory
 from hotswap.settings import Settings
 from hotswap.slots import Generation, Provider
 from hotswap.trust import Grants, Trust, grants_for, in_process
-from hotswap.undo import UndoStack
+from hotswap.undo import UndoStack, cancelling
 from hotswap.wiring import Wiring
-from hotswap_ports import AIProvider, Health, NotReady, Plugin, Port, PortError, Storage
+from hotswap_ports import AIProvider, Health, NotReady, Plugin, Port, PortError, Storage, port_of
 
 T = TypeVar("T")
 
@@ -70,11 +75,11 @@ async def prepare(
     trust = check_trust(found, settings)
     config = effective_config(manifest, settings.config.get(manifest.id, {}), environ)
     grants = grants_for(manifest, trust, settings.grants.get(manifest.id))
-    loaded = await anyio.to_thread.run_sync(lambda: load(found, ports, fresh=fresh))
+    loaded = await load_beside(found, ports, settings.open_timeout, fresh=fresh)
     try:
         return _read(Prepared(found, loaded, config, grants))
     except BaseException:
-        drop(loaded.root)
+        undo(loaded)
         raise
 
 
@@ -99,9 +104,22 @@ def _read(prepared: Prepared) -> Prepared:
 
 
 class Instance:
-    """An opened plugin: its adapters' generations, its hooks, and the stack that undoes it."""
+    """An opened plugin: its adapters' generations, its hooks, and the stack that undoes it.
 
-    def __init__(self, prepared: Prepared, wiring: Wiring, hooks: Hooks, settings: Settings, number: int) -> None:
+    Args:
+        number: sets this generation apart from others of the same plugin.
+        expected: port -> names of the providers that are there once the plan is carried out.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        wiring: Wiring,
+        hooks: Hooks,
+        settings: Settings,
+        number: int,
+        expected: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
         self.prepared = prepared
         self.manifest = prepared.found.manifest
         self.id = self.manifest.id
@@ -109,16 +127,20 @@ class Instance:
         self.staging = hooks.staged(self.id)
         self.stack = UndoStack(settings.drain_timeout)
         self.plugin: Plugin | None = None
+        self.consumer = consumer = Consumer.of(self.manifest, number)
         self._wiring = wiring
+        self._expected = expected
         self._number = number
         self._seconds = settings.open_timeout
+        self._redact = prepared.config.redact
+        self._keeper = Keeper(f"hotswap: {self.id} {self.manifest.raw_version}", self._open, self._undo)
         self.context = Context(
             self.id,
             self.manifest.raw_version,
             config=prepared.config,
             grants=prepared.grants,
-            storage=lambda: wiring.handle(Storage, None, self.id),  # type: ignore[type-abstract]
-            ai=lambda: wiring.handle(AIProvider, None, self.id),  # type: ignore[type-abstract]
+            storage=lambda: wiring.handle(Storage, None, consumer),  # type: ignore[type-abstract]
+            ai=lambda: wiring.handle(AIProvider, None, consumer),  # type: ignore[type-abstract]
             hooks=hooks,
             staging=self.staging,
             exit_stack=self.stack,
@@ -132,14 +154,18 @@ class Instance:
             NotReady: the plugin says that what it waits for is not there yet.
             PluginInitFailed, ConfigInvalid: it raised, and was undone. The plugin's own error is the cause.
         """
-        try:
-            await self._open()
-        except BaseException:
-            await self._undo_quietly()
-            raise
+        await self._keeper.open()
 
     async def _open(self) -> None:
-        loaded, redact = self.prepared.loaded, self.prepared.config.redact
+        try:
+            await self._construct_and_start()
+        except BaseException as error:
+            for problem in await self._undo():
+                error.add_note(f"While undoing {self.id}: {describe(problem)}")
+            raise
+
+    async def _construct_and_start(self) -> None:
+        loaded = self.prepared.loaded
         plugin = self.plugin = await self._step(
             "__init__", lambda: self._construct(loaded.plugin_class, self.prepared.plugin_needs)
         )
@@ -149,10 +175,10 @@ class Instance:
         for provide, cls in loaded.adapters.items():
             adapter = await self._step(f"{cls.__name__}.__init__", lambda p=provide, c=cls: self._adapter(p, c))  # type: ignore[misc]
             provider = Provider(provide.port, provide.name, self.id, self.manifest.raw_version)
-            self.generations.append(Generation(provider, adapter, self._number, redact))
+            self.generations.append(Generation(provider, adapter, self._number, self._redact))
         await self._step("start", plugin.start)
         self.stack.push_async_callback(plugin.stop)
-        health = await self._step("health", plugin.health)
+        health = await self._step("health", lambda: self._health(plugin))
         if health.status == "unhealthy":
             raise PluginInitFailed(self.id, "health", f"it says it is unhealthy: {health.message}")
 
@@ -160,42 +186,57 @@ class Instance:
         try:
             await plugin.validate_config(self.prepared.config)
         except ValueError as error:
-            raise ConfigInvalid(self.id, [self.prepared.config.redact(str(error))]) from error
+            raise ConfigInvalid(self.id, [self._redact(str(error))]) from error
+
+    async def _health(self, plugin: Plugin) -> Health:
+        health: object = await plugin.health()
+        if not isinstance(health, Health):
+            raise TypeError(f"health() returned {type(health).__name__}, which is no Health")
+        return evolve(health, message=self._redact(str(health.message)))
 
     async def _construct(self, cls: type[T], needs: tuple[Need, ...]) -> T:
         config, context = self.prepared.config, self.context
-        return self._wiring.construct(cls, needs, consumer=self.id, config=config, context=context)
+        return self._wiring.construct(
+            cls, needs, consumer=self.consumer, config=config, context=context, expected=self._expected
+        )
 
     async def _adapter(self, provide: Provide, cls: type[Port]) -> Port:
         """Construct an adapter; one that is an async context manager is entered, and left when the plugin closes."""
         adapter = await self._construct(cls, self.prepared.adapter_needs[provide])
-        if isinstance(adapter, AbstractAsyncContextManager):
-            return await self.stack.enter_async_context(adapter) or adapter
-        return adapter
+        if not isinstance(adapter, AbstractAsyncContextManager):
+            return adapter
+        entered: object = await self.stack.enter_async_context(adapter)
+        if entered is None:
+            return adapter
+        port = port_of(cls)
+        if port is not None and not isinstance(entered, port):
+            raise TypeError(f"its __aenter__ returned {type(entered).__name__}, which is no {port.__name__}")
+        return cast("Port", entered)
 
     async def _step(self, name: str, act: Callable[[], Awaitable[T]]) -> T:
-        redact = self.prepared.config.redact
+        before = cancelling()
+        limit = asyncio.timeout(self._seconds)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with limit:
                 return await act()
-        except (NotReady, HotswapError):
+        except NotReady as error:
+            raise NotReady(self._redact(str(error)), error.hint) from error
+        except HotswapError:
             raise
-        except TimeoutError as error:
-            text = str(error) or f"it took longer than {self._seconds:g} s"
-            raise PluginInitFailed(
-                self.id, name, text, "Raise open_timeout under [plugins] in hotswap.toml."
-            ) from error
-        except PortError as error:
-            raise PluginInitFailed(self.id, name, redact(str(error)), error.hint) from error
         except Exception as error:  # whatever a plugin raises while it is opened is that plugin's failure
-            raise PluginInitFailed(self.id, name, f"{type(error).__name__}: {redact(str(error))}") from error
-
-    async def _undo_quietly(self) -> None:
-        """Undo a half-finished opening; what fails on the way is noted beside the error that is already under way."""
-        try:
-            await self.stack.aclose()
-        except ExceptionGroup as errors:
-            self.context.tracer.log.warning("undoing the opening of {} left errors: {}", self.id, errors.exceptions)
+            if limit.expired():
+                hint = "Raise open_timeout under [plugins] in hotswap.toml."
+                raise PluginInitFailed(self.id, name, f"it took longer than {self._seconds:g} s", hint) from error
+            if isinstance(error, PortError):
+                raise PluginInitFailed(self.id, name, self._redact(str(error)), error.hint) from error
+            text = f"{type(error).__name__}: {self._redact(str(error))}"
+            raise PluginInitFailed(self.id, name, text) from error
+        except SystemExit as error:
+            raise PluginInitFailed(self.id, name, f"it called sys.exit({error.code!r})") from error
+        except asyncio.CancelledError as error:
+            if cancelling() > before:
+                raise
+            raise PluginInitFailed(self.id, name, "it raised CancelledError, and nobody had cancelled it") from error
 
     async def drain(self, seconds: float) -> list[Exception]:
         """Wait until no call is inside any more; return what went wrong."""
@@ -204,26 +245,41 @@ class Instance:
 
     async def close(self) -> list[Exception]:
         """Stop, clean up, undo; then drop the code. Return what went wrong: closing always goes to its end."""
-        errors: list[Exception] = []
+        try:
+            return await self._keeper.close()
+        finally:
+            self._wiring.slots.release(self.consumer.key)
+            drop(self.prepared.loaded.root)
+
+    async def _undo(self) -> list[Exception]:
         try:
             await self.stack.aclose()
         except ExceptionGroup as group:
-            errors.extend(group.exceptions)
-        self._wiring.slots.release(self.id)
-        drop(self.prepared.loaded.root)
-        return errors
+            return [self._without_secrets(each) for each in group.exceptions]
+        return []
+
+    def _without_secrets(self, error: Exception) -> Exception:
+        text = str(error)
+        shown = self._redact(text)
+        return error if shown == text else RuntimeError(f"{type(error).__name__}: {shown}")
 
     async def health(self, seconds: float = 5.0) -> Health:
         """Ask the plugin how it is; one that raises or does not answer in time is unhealthy."""
         if self.plugin is None:
             return Health("unhealthy", "it is not open")
+        before = cancelling()
+        limit = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds):
-                return await self.plugin.health()
-        except TimeoutError:
-            return Health("unhealthy", f"health() took longer than {seconds:g} s")
-        except Exception as error:  # noqa: BLE001 - a failing check is an answer too
-            return Health("unhealthy", f"health() raised {type(error).__name__}: {error}")
+            async with limit:
+                return await self._health(self.plugin)
+        except asyncio.CancelledError:
+            if cancelling() > before:
+                raise
+            return Health("unhealthy", "health() raised CancelledError")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a failing check is an answer too
+            if limit.expired():
+                return Health("unhealthy", f"health() took longer than {seconds:g} s")
+            return Health("unhealthy", f"health() raised {type(error).__name__}: {self._redact(str(error))}")
 
 
 def describe(error: BaseException) -> str:

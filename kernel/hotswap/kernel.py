@@ -5,25 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import attrs
-
-from hotswap.boot import Boot
-from hotswap.catalog import Catalog, discover, trust_of
+from hotswap.boot import Backoff, Boot
+from hotswap.catalog import Catalog, discover
 from hotswap.changes import Changes
-from hotswap.errors import HotswapError, KernelNotRunning, PluginNotFound, TeardownFailed
+from hotswap.errors import HotswapError, KernelInUse, KernelNotRunning, PortUnfilled, PortUnknown, TeardownFailed
 from hotswap.handles import port_methods
 from hotswap.hooks import Hooks
-from hotswap.lifecycle import Lifecycle, Note
+from hotswap.keeper import to_the_end
+from hotswap.lifecycle import Lifecycle
 from hotswap.plan import Plan
 from hotswap.planner import Planner
 from hotswap.port_directory import PortDirectory
+from hotswap.report import Report
 from hotswap.settings import Settings
-from hotswap.states import Cause, PluginStatus, State, Why
+from hotswap.states import PluginStatus, Why
+from hotswap.states import PortStatus as PortStatus
 from hotswap.wiring import Wiring
-from hotswap_ports import Handler, Health, Port
+from hotswap_ports import Handler, Health, Port, is_port
 
 if TYPE_CHECKING:
     from dependency_injector.containers import DynamicContainer
@@ -31,23 +31,6 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound=Port)
 # ``get`` and ``all`` take ``Callable[..., P]``, not ``type[P]``: mypy refuses an abstract class for the latter.
 T = TypeVar("T")
-
-
-@attrs.frozen
-class PortStatus:
-    """One port of this host."""
-
-    name: str
-    version: str
-    serving: str = ""
-    """Name of the provider in use; empty for none."""
-    providers: tuple[str, ...] = ()
-    """Names of the open providers."""
-    available: tuple[str, ...] = ()
-    """Ids of plugins in the catalog that could provide it."""
-    selected: tuple[str, ...] = ()
-    problem: str = ""
-    """Why nobody serves it."""
 
 
 class Kernel:
@@ -60,6 +43,7 @@ class Kernel:
         settings: None reads the ``hotswap.toml`` of the working folder.
         ports: port classes of the application's own, beside those of hotswap and of installed distributions.
         environ: the environment that plugins' ``env_vars`` are read from; None: that of the process.
+        backoff: how long to wait before a plugin that was not ready is tried again.
     """
 
     def __init__(
@@ -68,6 +52,7 @@ class Kernel:
         *,
         ports: Iterable[type[Port]] = (),
         environ: Mapping[str, str] | None = None,
+        backoff: Backoff | None = None,
     ) -> None:
         self._settings = Settings.load() if settings is None else settings
         self._environ = os.environ if environ is None else environ
@@ -78,44 +63,66 @@ class Kernel:
         self._lifecycle = Lifecycle(self._ports, self._wiring, self._hooks, self._environ)
         self._changes: Changes | None = None
         self._boot: Boot | None = None
+        self._backoff = backoff
+        self._closing = False
 
     async def __aenter__(self) -> Kernel:
+        if self._changes is not None or self._closing:
+            raise KernelInUse
+        self._wiring.settled = False
         catalog = discover(self._settings, environ=self._environ)
         self._changes = Changes(self._settings, Planner(catalog, self._ports), self._lifecycle)
-        self._boot = Boot(self._changes, self._lifecycle)
+        self._boot = Boot(self._changes, self._lifecycle, self._backoff)
         try:
             await self._boot.start()
             await self._hooks.fire("on_startup")
-        except BaseException:
-            with suppress(TeardownFailed):  # the error that ended the start is the one to see
-                await self._close()
+        except BaseException as error:
+            await self._leave(error)
             raise
         return self
 
-    async def __aexit__(self, *exc_info: object) -> None:
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         try:
             await self._hooks.fire("on_shutdown")
-        finally:
-            await self._close()
+        except BaseException as aborted:
+            await self._leave(error or aborted)
+            raise
+        await self._leave(error)
 
-    async def _close(self) -> None:
+    async def _leave(self, error: BaseException | None) -> None:
+        """Close everything, to the end. An error that is under way is the one to see: others become its notes.
+
+        Raises:
+            TeardownFailed: something did not close cleanly, and no other error is under way.
+        """
+        errors = await to_the_end(self._close())
+        if errors and error is None:
+            raise TeardownFailed(errors)
+        if errors and error is not None:
+            error.add_note(str(TeardownFailed(errors)))
+
+    async def _close(self) -> list[Exception]:
         boot, changes = self._boot, self._changes
         self._boot = self._changes = None
-        errors: list[Exception] = []
-        if boot is not None:
+        if boot is None or changes is None:
+            return []
+        self._closing = True
+        try:
             await boot.stop()
-        if changes is not None:
             await changes.finish()
-        order = [each.id for each in changes.solution.plugins] if changes is not None else []
-        errors += await self._lifecycle.close(order)
-        if errors:
-            raise TeardownFailed(errors)
+            return await self._lifecycle.close([each.id for each in changes.solution.plugins])
+        finally:
+            self._closing = False
 
     @property
     def _running(self) -> Changes:
         if self._changes is None:
             raise KernelNotRunning("it was not entered yet, or was left already")
         return self._changes
+
+    @property
+    def _report(self) -> Report:
+        return Report(self._running, self._lifecycle, self._ports)
 
     @property
     def settings(self) -> Settings:
@@ -141,15 +148,30 @@ class Kernel:
         """Return the live handle of a port: the selected provider's, or that of one by name.
 
         Raises:
+            PortUnknown: the class is no port of this kernel: see its parameter ``ports``.
             PortUnfilled, PortAmbiguous, ProviderNotFound: there is none, or more than one and none is selected.
         """
-        _ = self._running
-        return self._wiring.handle(cast("type[P]", port), name)
+        known = self._port(port)
+        try:
+            return cast("P", self._wiring.handle(known, name))
+        except PortUnfilled as error:
+            raise self._report.unfilled(error.port) from None
 
     def all(self, port: Callable[..., P]) -> Mapping[str, P]:
-        """Return the live handles of all open providers by name, the selected one first; the mapping is live too."""
+        """Return the live handles of all open providers by name, the selected one first; the mapping is live too.
+
+        Raises:
+            PortUnknown: the class is no port of this kernel.
+        """
+        return cast("Mapping[str, P]", self._wiring.all(self._port(port)))
+
+    def _port(self, port: Callable[..., P]) -> type[Port]:
         _ = self._running
-        return cast("Mapping[str, P]", self._wiring.all(cast("type[P]", port)))
+        asked = cast("type[Port]", port)
+        if is_port(port) and asked.PORT in self._ports and self._ports.get(asked.PORT) is port:
+            return asked
+        name = getattr(port, "__qualname__", None) or repr(port)
+        raise PortUnknown(name, [each.__qualname__ for each in self._ports], where="which was asked for as a class")
 
     def build(self, target: Callable[..., T]) -> T:
         """Construct ``target`` with what its annotations ask for.
@@ -209,7 +231,7 @@ class Kernel:
         Raises:
             ConfigInvalid: the settings break its schema; nothing was changed.
         """
-        return await self._running.configure(plugin, values, self._hooks)
+        return await self._running.configure(plugin, values)
 
     async def reload(self, plugin: str) -> Plan:
         """Read a plugin's manifest and code anew from disk, and swap it."""
@@ -230,58 +252,19 @@ class Kernel:
 
     def plugins(self) -> Mapping[str, PluginStatus]:
         """Return what is known of each plugin that was found or wanted, by id."""
-        catalog, notes = self.catalog, self._lifecycle.notes
-        return {each: self._status(each) for each in sorted({*catalog.ids(), *notes})}
-
-    def _status(self, plugin: str) -> PluginStatus:
-        changes = self._running
-        note = self._lifecycle.notes.get(plugin, Note(State.DISCOVERED, State.DISCOVERED.meaning))
-        instance = self._lifecycle.instances.get(plugin)
-        versions = self.catalog.versions(plugin)
-        found = instance.prepared.found if instance else versions[0] if versions else None
-        status = PluginStatus(plugin, "", note.state, note.reason, note.blocked_by, note.error)
-        if found is None:
-            return status
-        provides: dict[str, tuple[str, ...]] = {}
-        for port, name in found.provides:
-            provides[port] = (*provides.get(port, ()), name)
-        chosen = next((each for each in changes.solution.plugins if each.id == plugin), None)
-        return attrs.evolve(
-            status,
-            version=found.manifest.raw_version,
-            door=found.door,
-            path=str(found.path),
-            trust=trust_of(found, changes.settings),
-            provides=provides,
-            required_by=chosen.required_by if chosen else (),
-        )
+        return self._report.plugins()
 
     def ports(self) -> Mapping[str, PortStatus]:
         """Return what is known of each port, by name."""
-        selected = self._wiring.selected
-        found = {}
-        for port in sorted(self._ports, key=lambda each: each.PORT):
-            name = port.PORT
-            serving = self._wiring.serving(name)
-            failed = isinstance(serving, HotswapError)
-            found[name] = PortStatus(
-                name,
-                port.VERSION,
-                "" if isinstance(serving, HotswapError) else serving.provider.name,
-                tuple(self._wiring.names(name)),
-                self.catalog.providers_of(name),
-                tuple(selected.get(name, ())),
-                str(serving) if failed else "",
-            )
-        return found
+        return self._report.ports()
 
     @property
     def problems(self) -> tuple[HotswapError, ...]:
         """Return what was found wrong and did not stop the kernel: bad manifests, names that lead nowhere."""
         planner = self._running.planner
         found = [each.error for each in planner.catalog.problems]
-        lock = self._boot.problems if self._boot is not None else []
-        return (*found, *lock, *planner.selection_problems(self.settings))
+        boot = self._boot.problems if self._boot is not None else []
+        return (*self._ports.problems, *found, *boot, *planner.selection_problems(self.settings))
 
     def why(self, plugin: str) -> Why:
         """Explain a plugin's state, down to the deepest cause.
@@ -289,24 +272,12 @@ class Kernel:
         Raises:
             PluginNotFound: nobody knows a plugin of that id.
         """
-        known = {*self.catalog.ids(), *self._lifecycle.notes}
-        if plugin not in known:
-            raise PluginNotFound(plugin, known)
-        causes: list[Cause] = []
-        todo = [plugin]
-        seen: set[str] = set()
-        while todo:
-            each = todo.pop(0)
-            if each not in seen:
-                seen.add(each)
-                status = self._status(each)
-                causes.append(Cause(each, status.state, status.reason or status.state.meaning))
-                todo[:0] = status.blocked_by
-        return Why(tuple(causes))
+        return self._report.why(plugin)
 
     async def health(self) -> Mapping[str, Health]:
         """Ask every open plugin how it is; each may take 5 seconds."""
-        instances = self._lifecycle.instances
+        _ = self._running
+        instances = dict(self._lifecycle.instances)
         answers = await asyncio.gather(*(each.health() for each in instances.values()))
         return dict(zip(instances, answers, strict=True))
 

@@ -9,16 +9,18 @@ opened and leaves everything as it was; one after it leaves the new solution in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import count
 
 from attrs import frozen
 
+from hotswap.admission import check_exclusive, check_gaps, check_names
 from hotswap.catalog import Found
-from hotswap.errors import HookAborted, HotswapError, InjectionFailed, TeardownFailed
+from hotswap.errors import HookAborted, HotswapError, TeardownFailed
 from hotswap.hooks import Hooks
 from hotswap.instance import Instance, Prepared, describe, prepare
-from hotswap.loader import drop
+from hotswap.keeper import to_the_end
+from hotswap.loader import undo
 from hotswap.plan import Plan
 from hotswap.port_directory import PortDirectory
 from hotswap.slots import Generation
@@ -50,13 +52,22 @@ class Lifecycle:
         self._numbers = count(1)
         self._rebuilds: dict[str, dict[str, None]] = {}
         self._leaving: list[Instance] = []
+        self._news: list[tuple[str, dict[str, object]]] = []
 
-    async def apply(self, plan: Plan, found: Mapping[str, Found], *, fresh: Collection[str] = ()) -> None:
-        """Carry out a plan.
+    async def apply(
+        self,
+        plan: Plan,
+        found: Mapping[str, Found],
+        *,
+        fresh: Collection[str] = (),
+        switched: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Carry out a plan. Whoever may hear of it is told by ``tell``, which the caller calls when it is free to.
 
         Args:
             found: where the plugins that the plan opens are.
             fresh: those whose code is to be imported anew.
+            switched: called within the switch: from then on the plan is in force, whatever comes after.
 
         Raises:
             HotswapError, NotReady: it could not be done, and everything is as it was; a note says what was undone.
@@ -68,8 +79,8 @@ class Lifecycle:
         closing = [self.instances[each] for each in leaving if each in self.instances]
         opened = await self._open_all(opening, closing, plan, fresh)
         self._switch(plan, opened, closing)
+        switched()
         errors = await self._retire(closing)
-        errors += await self._tell(opened, closing)
         errors += await self._rebuild(plan)
         if errors:
             raise TeardownFailed(errors)
@@ -79,43 +90,39 @@ class Lifecycle:
     ) -> list[Instance]:
         prepared: list[Prepared] = []
         opened: list[Instance] = []
-        current = ""
+        notes = {each.id: self.notes.get(each.id) for each in opening}
         try:
+            check_exclusive(opening, [each.manifest for each in closing])
             for each in opening:
-                current = each.id
-                self.note(current, State.LOADING, "its code is being imported")
-                prepared.append(await prepare(each, self.ports, plan.settings, self.environ, fresh=current in fresh))
-            self._check_gaps(prepared, plan)
+                self.note(each.id, State.LOADING, "its code is being imported")
+                prepared.append(await prepare(each, self.ports, plan.settings, self.environ, fresh=each.id in fresh))
+            check_names(prepared, self.wiring, leaving={each.id for each in closing})
+            check_gaps(prepared, self.wiring, plan)
             for ready in prepared:
-                current = ready.found.id
-                instance = Instance(ready, self.wiring, self.hooks, plan.settings, next(self._numbers))
+                number = next(self._numbers)
+                instance = Instance(ready, self.wiring, self.hooks, plan.settings, number, plan.providers)
                 await instance.open()
                 opened.append(instance)
                 self._fill_empty(instance)
             self.hooks.check((each.staging for each in opened), (each.staging for each in closing))
         except BaseException as error:
-            await self._unwind(opened, prepared, current, error)
+            await to_the_end(self._unwind(opened, prepared, notes, error))
             raise
         return opened
 
-    def _check_gaps(self, prepared: Iterable[Prepared], plan: Plan) -> None:
-        """List every need of every plugin that cannot be filled once the plan is carried out.
-
-        Raises:
-            InjectionFailed: there are such.
-        """
-        found = {each.found.id: self.wiring.gaps(each.needs, plan.providers) for each in prepared}
-        gaps = [f"{plugin}: {gap}" for plugin, some in found.items() for gap in some]
-        if gaps:
-            raise InjectionFailed(" and ".join(f"Plugin {each!r}" for each, some in found.items() if some), gaps)
-
     def _fill_empty(self, instance: Instance) -> None:
         """Let an opened plugin serve ports that nobody serves: plugins that open after it may call it at once."""
-        empty = [each for each in instance.generations if not self.wiring.providers(each.provider.port)]
+        served = {each.provider.port for each in instance.generations if self.wiring.providers(each.provider.port)}
+        empty = [each for each in instance.generations if each.provider.port not in served]
         self.wiring.switch(self._ports_of(empty), empty, ())
+        self.wiring.lend(each for each in instance.generations if each.provider.port in served)
 
     async def _unwind(
-        self, opened: list[Instance], prepared: list[Prepared], current: str, error: BaseException
+        self,
+        opened: list[Instance],
+        prepared: list[Prepared],
+        notes: Mapping[str, Note | None],
+        error: BaseException,
     ) -> None:
         generations = [generation for each in opened for generation in each.generations]
         self.wiring.switch(self._ports_of(generations), (), generations)
@@ -123,14 +130,13 @@ class Lifecycle:
             instance.staging.discard()
             for problem in (*await instance.drain(instance.stack.seconds), *await instance.close()):
                 error.add_note(f"While undoing {instance.id}: {describe(problem)}")
-        for ready in prepared:
-            if ready.found.id not in self.instances:
-                drop(ready.loaded.root)
-        for plugin in {current, *(each.found.id for each in prepared)}:
-            if plugin in self.instances:
-                self.note(plugin, State.ACTIVE, "it goes on as before: its replacement could not be opened")
-            else:
+        for ready in reversed(prepared):
+            undo(ready.loaded)
+        for plugin, note in notes.items():
+            if note is None:
                 self.notes.pop(plugin, None)
+            else:
+                self.notes[plugin] = note
         if opened:
             error.add_note(
                 f"Undone: {', '.join(each.id for each in reversed(opened))}. Everything is as it was before."
@@ -145,11 +151,17 @@ class Lifecycle:
         for name in plan.subjects("select"):
             if name in self.ports:
                 changed.setdefault(name, self.ports.get(name))
+        led = [(each.consumer.key, self.wiring.slots.led_to(each.consumer.key, remove)) for each in closing]
         self.wiring.switch(list(changed.values()), add, remove)
+        for consumer, slots in led:  # what leaves with its providers goes on reaching them until it is closed
+            for slot, generation in slots:
+                if not slot.filled:
+                    slot.pin(consumer, generation)
         self.hooks.switch((each.staging for each in opened), (each.staging for each in closing))
         for each in closing:
             self._forget(each)
             self.note(each.id, State.DRAINING, State.DRAINING.meaning)
+            self._tell_later("on_plugin_unload", each)
         reasons = {step.subject: step.reason for step in plan.steps}
         for each in opened:
             self.instances[each.id] = each
@@ -157,6 +169,7 @@ class Lifecycle:
                 if require.rebind == "rebuild":
                     self._rebuilds.setdefault(require.port, {})[each.id] = None
             self.note(each.id, State.ACTIVE, reasons.get(each.id, ""))
+            self._tell_later("on_plugin_load", each)
 
     def _ports_of(self, generations: Iterable[Generation]) -> list[type[Port]]:
         names = {each.provider.port for each in generations}
@@ -168,19 +181,35 @@ class Lifecycle:
         drained = await asyncio.gather(*(each.drain(each.stack.seconds) for each in closing))
         errors = [error for each in drained for error in each]
         for instance in closing:
-            errors += await instance.close()
-            self._leaving.remove(instance)
-            if instance.id not in self.instances:
-                self.note(instance.id, State.DISABLED, State.DISABLED.meaning)
+            errors += await self._close(instance)
         return errors
 
-    async def _tell(self, opened: list[Instance], closing: list[Instance]) -> list[Exception]:
-        """Fire the hooks of loading and unloading; a handler that aborts comes too late, which is reported."""
+    async def _close(self, instance: Instance) -> list[Exception]:
+        """Close what is out of service, when the last call has left: those closed before may have called it."""
+        errors = await instance.drain(instance.stack.seconds)
+        errors += await instance.close()
+        self._leaving.remove(instance)
+        if instance.id not in self.instances:
+            self.note(instance.id, State.DISABLED, State.DISABLED.meaning)
+        return errors
+
+    def _tell_later(self, point: str, instance: Instance) -> None:
+        self.tell_later(point, {"plugin": instance.id, "version": instance.manifest.raw_version})
+
+    def tell_later(self, point: str, data: dict[str, object]) -> None:
+        """Keep something for ``tell``."""
+        self._news.append((point, data))
+
+    async def tell(self) -> list[Exception]:
+        """Fire the hooks of what has happened; handlers may ask for further changes.
+
+        One that aborts comes too late: its HookAborted is returned.
+        """
         errors: list[Exception] = []
-        told = [("on_plugin_unload", each) for each in closing] + [("on_plugin_load", each) for each in opened]
-        for point, each in told:
+        while self._news:
+            point, data = self._news.pop(0)
             try:
-                await self.hooks.fire(point, {"plugin": each.id, "version": each.manifest.raw_version})
+                await self.hooks.fire(point, data)
             except HookAborted as error:
                 errors.append(error)
         return errors
@@ -224,15 +253,16 @@ class Lifecycle:
             order: ids in start order; they are closed in the reverse of it.
         """
         place = {plugin: number for number, plugin in enumerate(order)}
-        closing = sorted(self.instances.values(), key=lambda each: place.get(each.id, len(place)), reverse=True)
+        opened = list(self.instances.values())[::-1]
+        closing = sorted(opened, key=lambda each: -place.get(each.id, len(place)))
         self.hooks.switch((), (each.staging for each in closing))
         errors: list[Exception] = []
-        # First those that a cancelled change had already taken out of service.
-        for instance in [*self._leaving, *closing]:
+        for instance in list(self._leaving):  # what a change that was cut short had already taken out of service
+            errors += await self._close(instance)
+        for instance in closing:
             self.wiring.switch(self._ports_of(instance.generations), (), instance.generations)
-            errors += await instance.drain(instance.stack.seconds)
-            errors += await instance.close()
             self._forget(instance)
-            self.note(instance.id, State.DISABLED, State.DISABLED.meaning)
-        self._leaving.clear()
+            self._leaving.append(instance)
+            errors += await self._close(instance)
+        self._news.clear()
         return errors

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import threading
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,7 @@ from attrs import frozen
 
 from hotswap.catalog import Found
 from hotswap.errors import PluginLoadFailed, nearest
+from hotswap.import_thread import in_thread
 from hotswap.manifest import Manifest, Provide
 from hotswap.port_directory import PortDirectory
 from hotswap_ports import Plugin, Port
@@ -38,6 +40,8 @@ class Loaded:
     plugin_class: type[Plugin]
     root: str
     """The module name under which everything of this load lives."""
+    replaced: Mapping[str, ModuleType] = {}
+    """The modules of an importable package that were in use before it was imported anew."""
 
 
 def load(found: Found, ports: PortDirectory, *, fresh: bool = False) -> Loaded:
@@ -63,7 +67,32 @@ def load(found: Found, ports: PortDirectory, *, fresh: bool = False) -> Loaded:
         drop(root)
         sys.modules.update(before)
         raise
-    return Loaded(found, module, adapters, plugin_class, root)
+    return Loaded(found, module, adapters, plugin_class, root, before)
+
+
+async def load_beside(found: Found, ports: PortDirectory, seconds: float, *, fresh: bool = False) -> Loaded:
+    """Do as ``load``, in a thread: callers go on meanwhile. Code whose import does not end is left to itself.
+
+    Raises:
+        PluginLoadFailed: as ``load``, or the import took longer than ``seconds``.
+        PortUnknown: as ``load``.
+    """
+    try:
+        return await in_thread(
+            lambda: load(found, ports, fresh=fresh), seconds=seconds, undo=undo, name=f"hotswap: import {found.id}"
+        )
+    except TimeoutError as error:
+        raise PluginLoadFailed(
+            found.id,
+            f"importing it took longer than {seconds:g} s",
+            "Code that runs on import belongs into start(); or raise open_timeout under [plugins] in hotswap.toml.",
+        ) from error
+
+
+def undo(loaded: Loaded) -> None:
+    """Take a load back that nothing was made of: what was in use before is in its place again."""
+    drop(loaded.root)
+    sys.modules.update(loaded.replaced)
 
 
 def drop(root: str) -> None:
@@ -121,6 +150,10 @@ def _import(manifest: Manifest, folder: Path, name: str) -> ModuleType:
         raise PluginLoadFailed(manifest.id, f"{type(error).__name__}: {error}") from error
     except SystemExit as error:  # a script without `if __name__ == "__main__"`
         raise PluginLoadFailed(manifest.id, f"it called sys.exit({error.code!r}) while it was imported") from error
+    except BaseException as error:
+        if threading.current_thread() is threading.main_thread():
+            raise  # Ctrl-C: a person wants out
+        raise PluginLoadFailed(manifest.id, f"it raised {type(error).__name__} while it was imported") from error
 
 
 def _import_folder(name: str, folder: Path) -> ModuleType:
@@ -136,6 +169,8 @@ def _import_folder(name: str, folder: Path) -> ModuleType:
 
 def _missing_module_hint(manifest: Manifest, folder: Path, missing: str) -> str:
     local = missing.rpartition(".")[2]
+    if not missing:
+        return ""
     if missing.startswith(f"{NAMESPACE}."):
         return f"[plugin.python] entry_point names no module in {folder}." if manifest.python else ""
     if _is_inside(folder, local):
@@ -146,7 +181,9 @@ def _missing_module_hint(manifest: Manifest, folder: Path, missing: str) -> str:
 def _class(manifest: Manifest, module: ModuleType, dotted: str, key: str) -> type:
     found: object = module
     for part in dotted.split("."):
-        names = [each for each in vars(found) if not each.startswith("_")]
+        names = [each for each in getattr(found, "__dict__", ()) if not each.startswith("_")]
+        if isinstance(found, ModuleType) and hasattr(found, "__path__") and part not in names:
+            _import_below(manifest, found, part)
         if not hasattr(found, part):
             hint = nearest(part, names) or f"The manifest names it @ $.plugin.{key}."
             raise PluginLoadFailed(manifest.id, f"{module.__name__} has no class {dotted!r}", hint)
@@ -154,6 +191,12 @@ def _class(manifest: Manifest, module: ModuleType, dotted: str, key: str) -> typ
     if not isinstance(found, type):
         raise PluginLoadFailed(manifest.id, f"{dotted!r} is no class", f"The manifest names it @ $.plugin.{key}.")
     return found
+
+
+def _import_below(manifest: Manifest, package: ModuleType, part: str) -> None:
+    """Import the submodule that a dotted class name reaches into, if there is one."""
+    if any(_is_inside(Path(each), part) for each in package.__path__):
+        _import(manifest, Path(next(iter(package.__path__))), f"{package.__name__}.{part}")
 
 
 def _adapter(manifest: Manifest, module: ModuleType, provide: Provide, port: type[Port]) -> type[Port]:

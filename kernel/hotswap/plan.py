@@ -89,17 +89,12 @@ def make_plan(
     selected = settings.selected
     providers = provider_names(manifests.values())
     selects = list(_select_steps(running, providers, selected))
-    touched = {each.subject for each in selects} | {
-        each.port for plugin in opened & running.manifests.keys() for each in manifests[plugin].provides
-    }
     steps += selects
-    steps += [
-        Step("rebuild", chosen.id, reason=f"asks to be rebuilt when {', '.join(ports)} changes")
-        for chosen in solution.plugins
-        if chosen.id in running.manifests
-        and chosen.id not in opened
-        and (ports := _rebuild_ports(manifests[chosen.id], touched))
-    ]
+    steps += rebuild_steps(
+        {each.id: manifests[each.id] for each in solution.plugins if each.id in running.manifests},
+        [*_changing(running, providers, selected), *_renewed(running, opened, manifests)],
+        opened,
+    )
     kept = {each.id for each in solution.plugins}
     steps += [
         Step("stop", each, before=manifest.raw_version, reason=_stop_reason(each, settings))
@@ -132,21 +127,46 @@ def _open_step(
     return None
 
 
-def _select_steps(
+def _changing(
     running: Running, names: Mapping[str, tuple[str, ...]], selected: Mapping[str, tuple[str, ...]]
-) -> Iterable[Step]:
+) -> dict[str, tuple[str, str]]:
+    """Return the ports that will lead elsewhere -> the provider before and after; empty for none."""
+    found = {}
     for port in sorted({*names, *running.serving}):
         before = running.serving.get(port, "")
         after = choose(port, names.get(port, ()), selected.get(port, ()), before)
-        if isinstance(after, HotswapError):
-            after = ""
-        if before and after != before:
+        if (name := "" if isinstance(after, HotswapError) else after) != before:
+            found[port] = (before, name)
+    return found
+
+
+def _renewed(running: Running, opened: Collection[str], manifests: Mapping[str, Manifest]) -> list[str]:
+    return [each.port for plugin in running.manifests if plugin in opened for each in manifests[plugin].provides]
+
+
+def _select_steps(
+    running: Running, names: Mapping[str, tuple[str, ...]], selected: Mapping[str, tuple[str, ...]]
+) -> Iterable[Step]:
+    for port, (before, after) in _changing(running, names, selected).items():
+        if before:
             reason = "selected in the settings" if after in selected.get(port, ()) else "the next one there is"
             yield Step("select", port, before, after or "nobody", reason if after else "nobody else provides it")
 
 
-def _rebuild_ports(manifest: Manifest, touched: Collection[str]) -> list[str]:
-    return [each.port for each in manifest.requires if each.rebind == "rebuild" and each.port in touched]
+def rebuild_steps(manifests: Mapping[str, Manifest], ports: Iterable[str], opened: Collection[str] = ()) -> list[Step]:
+    """Return a step for each active plugin that asks to be rebuilt when one of ``ports`` leads elsewhere.
+
+    What is rebuilt provides its ports anew, so those that ask for these follow, in the order of ``manifests`` (start
+    order), each once. ``opened`` are those that are opened anyway.
+    """
+    touched = set(ports)
+    steps = []
+    for plugin, manifest in manifests.items():
+        asked = [each.port for each in manifest.requires if each.rebind == "rebuild" and each.port in touched]
+        if asked and plugin not in opened:
+            steps.append(Step("rebuild", plugin, reason=f"asks to be rebuilt when {', '.join(asked)} changes"))
+            touched.update(each.port for each in manifest.provides)
+    return steps
 
 
 def _stop_reason(plugin: str, settings: Settings) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, cast
 
 from packaging.version import Version
 
 import hotswap_ports
-from hotswap.errors import PortUnknown
+from hotswap.errors import HotswapError, PortInvalid, PortUnknown
 from hotswap_ports import Port, is_port
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "hotswap.ports"
 """Entry points of this group name port classes (``billing = "shop.ports:Billing"``)."""
@@ -18,10 +22,32 @@ class PortDirectory:
     """The ports of one kernel, by name. A manifest names ports; the directory turns names into classes."""
 
     def __init__(self, extra: Iterable[type[Port]] = ()) -> None:
-        self._ports: dict[str, type[Port]] = {}
-        for each in (*self.own(), *_from_entry_points(), *extra):
-            if is_port(each):
-                self._ports.setdefault(each.PORT, each)
+        self._ports: dict[str, type[Port]] = {each.PORT: each for each in self.own()}
+        self.problems: list[HotswapError] = []
+        """What installed distributions name as a port and cannot be one; it does not stop the host."""
+        for each in _entry_points():
+            try:
+                self._add(each.load(), f"The entry point {each.name!r} of {ENTRY_POINTS!r}")
+            except PortInvalid as error:
+                self.problems.append(error)
+            except Exception as error:  # noqa: BLE001 - a distribution's code, imported here: reported as its problem
+                reason = f"{each.value} cannot be imported: {type(error).__name__}: {error}"
+                self.problems.append(PortInvalid(f"The entry point {each.name!r} of {ENTRY_POINTS!r}", reason))
+        for port in extra:
+            self._add(port, "Kernel(ports=...)")
+
+    def _add(self, port: object, where: str) -> None:
+        """Take a port in.
+
+        Raises:
+            PortInvalid: it is none, or its name is taken by another one.
+        """
+        if not isinstance(port, type) or not is_port(port):
+            raise PortInvalid(where, f"{port!r} sets no PORT of its own")
+        wanted = cast("type[Port]", port)
+        known = self._ports.setdefault(wanted.PORT, wanted)
+        if known is not wanted:
+            raise PortInvalid(where, f"{wanted.PORT!r} is {known.__module__}.{known.__qualname__} already")
 
     @staticmethod
     def own() -> list[type[Port]]:
@@ -50,8 +76,7 @@ class PortDirectory:
         return iter(self._ports.values())
 
 
-def _from_entry_points() -> Iterator[object]:
+def _entry_points() -> Iterable[EntryPoint]:
     from importlib.metadata import entry_points  # slow to import, and only a booting kernel comes here
 
-    for each in entry_points(group=ENTRY_POINTS):
-        yield each.load()
+    return entry_points(group=ENTRY_POINTS)

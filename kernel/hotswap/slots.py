@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 from weakref import WeakSet
@@ -17,7 +18,11 @@ from attrs import frozen
 
 from hotswap.errors import DrainTimeout, HotswapError, PortUnfilled
 from hotswap.handles import handle_class, hooked_class
+from hotswap.undo import cancelling
 from hotswap_ports import AdapterFailed, Port, PortError
+
+GRACE = 1.0
+"""Seconds in which a call that was cancelled is to end: its ``finally`` blocks, and no more."""
 
 
 @frozen
@@ -52,9 +57,15 @@ class Generation:
     def __repr__(self) -> str:
         return f"<generation {self.number} of {self.provider}, {self.leases} leases>"
 
-    def fail(self, method: str, error: Exception) -> NoReturn:
-        """Raise ``error`` as the port's error, with the adapter's own as its cause."""
+    def fail(self, method: str, error: BaseException) -> NoReturn:
+        """Raise ``error`` as the port's error, with the adapter's own as its cause.
+
+        A cancellation of the calling task goes on as it is; a ``CancelledError`` of the adapter's own making is a
+        failure like any other, and so is ``SystemExit``: no adapter ends its host.
+        """
         if isinstance(error, PortError | HotswapError):
+            raise error
+        if isinstance(error, asyncio.CancelledError) and (asyncio.current_task() is None or cancelling()):
             raise error
         raise AdapterFailed(self.provider.name, method, error, self._redact(str(error))) from error
 
@@ -81,6 +92,9 @@ class Generation:
             calls = [f"{self.provider.port}.{method} in task {task.get_name()}" for task, method in stuck]
             for task, _ in stuck:
                 task.cancel(f"{self.provider} is going away")
+            with suppress(TimeoutError):  # what is closed next is still in use by those that are just being cancelled
+                async with asyncio.timeout(GRACE if stuck else 0):
+                    await self._drained.wait()
             raise DrainTimeout(str(self.provider), seconds, calls or [f"{self.leases} untraceable call(s)"]) from None
 
 
@@ -91,7 +105,7 @@ def _tasks_inside(generation: Generation) -> Iterator[tuple[asyncio.Task[Any], s
         awaited: Any = task.get_coro()
         while awaited is not None and task is not current:
             frame: FrameType | None = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
-            if frame is not None and frame.f_locals.get("generation") is generation:
+            if frame is not None and frame.f_locals.get("_hotswap_generation") is generation:
                 yield task, frame.f_code.co_name
                 break
             awaited = _next_awaited(awaited)
@@ -121,17 +135,26 @@ class _Nobody:
         self.error = error
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise self.error.with_traceback(None) from None
+        raise _copy(self.error)  # one exception raised by many tasks would keep the frames of all of them
+
+
+def _copy(error: HotswapError) -> HotswapError:
+    copied = type(error).__new__(type(error), *error.args)
+    copied.args = error.args
+    copied.__dict__.update(error.__dict__)
+    return copied
 
 
 class Slot:
     """What leads to one provider of a port at a time: the selected one, or the one of a given name."""
 
-    __slots__ = ("_handles", "_live", "generation", "hooks", "name", "port")
+    __slots__ = ("_handles", "_live", "besides", "generation", "hooks", "name", "port")
 
-    def __init__(self, port: type[Port], name: str | None = None) -> None:
+    def __init__(self, port: type[Port], name: str | None = None, besides: str = "") -> None:
         self.port = port
         self.name = name
+        self.besides = besides
+        """A plugin that provides the port and requires it: its slot never leads to itself."""
         self.hooks: dict[str, Any] = {}
         """Method name -> compiled hooks, for methods that have any."""
         self._handles: dict[str, Port] = {}
@@ -152,10 +175,13 @@ class Slot:
         return Generation(Provider(self.port.PORT, self.name or "nobody", "", ""), nobody, 0)
 
     def handle(self, consumer: str = "") -> Port:
-        """Return the handle of one consumer (a plugin's id; empty: the application), always the same object."""
+        """Return the handle of one consumer, always the same object.
+
+        A consumer is ``id#number`` for one generation of a plugin, and empty for the application.
+        """
         if consumer not in self._handles:
             handle_of: Any = handle_class(self.port)
-            handle: Port = handle_of(self, consumer)
+            handle: Port = handle_of(self, consumer.partition("#")[0])
             self._handles[consumer] = handle
             self._live.add(handle)
             self._set_classes()
@@ -164,6 +190,12 @@ class Slot:
     def release(self, consumer: str) -> None:
         """Forget a consumer's handle; the handle itself goes on working for whoever still has it."""
         self._handles.pop(consumer, None)
+
+    def pin(self, consumer: str, generation: Generation) -> None:
+        """Let one consumer's handle go on leading to ``generation``, wherever the slot leads from now on."""
+        handle: Any = self._handles[consumer]
+        pinned = handle._slot = Slot(self.port, self.name, self.besides)
+        pinned.generation, pinned.hooks = generation, self.hooks
 
     def set_hooks(self, hooks: dict[str, Any]) -> None:
         """Put another set of compiled hooks in force for the calls that start from now on."""
@@ -183,30 +215,42 @@ class SlotTable:
 
     def __init__(self, hooks_of: Callable[[type[Port]], dict[str, Any]] = lambda port: {}) -> None:
         self._hooks_of = hooks_of
-        self._slots: dict[str, dict[str | None, Slot]] = {}
-        self._consumers: dict[str, list[Slot]] = {}
+        self._slots: dict[str, dict[tuple[str | None, str], Slot]] = {}
+        self._consumers: dict[str, dict[Slot, None]] = {}
 
-    def slot(self, port: type[Port], name: str | None = None) -> Slot:
+    def slot(self, port: type[Port], name: str | None = None, besides: str = "") -> Slot:
         """Return the slot, made when it is first asked for."""
-        named = self._slots.setdefault(port.PORT, {})
-        if name not in named:
-            named[name] = Slot(port, name)
-            named[name].set_hooks(self._hooks_of(port))
-        return named[name]
+        slots = self._slots.setdefault(port.PORT, {})
+        key = (name, besides)
+        if key not in slots:
+            slots[key] = Slot(port, name, besides)
+            slots[key].set_hooks(self._hooks_of(port))
+        return slots[key]
 
-    def get(self, port: str, name: str | None = None) -> Slot | None:
+    def get(self, port: str, name: str | None = None, besides: str = "") -> Slot | None:
         """Return the slot if it exists."""
-        return self._slots.get(port, {}).get(name)
+        return self._slots.get(port, {}).get((name, besides))
 
     def of_port(self, port: str) -> list[Slot]:
-        """Return the selected slot of a port and all that lead to one of its providers by name."""
+        """Return the selected slot of a port and all others that lead to one of its providers."""
         return list(self._slots.get(port, {}).values())
 
-    def handle(self, port: type[Port], name: str | None, consumer: str) -> Port:
+    def handle(self, port: type[Port], name: str | None, consumer: str, besides: str = "") -> Port:
         """Return a consumer's handle, and remember whose it is."""
-        slot = self.slot(port, name)
-        self._consumers.setdefault(consumer, []).append(slot)
+        slot = self.slot(port, name, besides)
+        self._consumers.setdefault(consumer, {})[slot] = None
         return slot.handle(consumer)
+
+    def led_to(self, consumer: str, generations: Collection[Generation]) -> list[tuple[Slot, Generation]]:
+        """Return the slots of a consumer that lead to one of ``generations``, each with that one."""
+        slots = self._consumers.get(consumer, ())
+        return [(each, each.generation) for each in slots if any(each.generation is one for one in generations)]
+
+    def pinned(self, port: str, name: str | None, consumer: str) -> Port | None:
+        """Return a consumer's handle where it leads to another generation than its slot."""
+        slot = self.get(port, name)
+        handle: Any = None if slot is None else slot._handles.get(consumer)
+        return handle if handle is not None and handle._slot is not slot else None
 
     def release(self, consumer: str) -> None:
         """Forget a consumer's handles everywhere."""

@@ -85,6 +85,23 @@ class PluginStatus:
 
 
 @frozen
+class PortStatus:
+    """One port of this host."""
+
+    name: str
+    version: str
+    serving: str = ""
+    """Name of the provider in use; empty for none."""
+    providers: tuple[str, ...] = ()
+    """Names of the open providers."""
+    available: tuple[str, ...] = ()
+    """Ids of plugins in the catalog that could provide it."""
+    selected: tuple[str, ...] = ()
+    problem: str = ""
+    """Why nobody serves it."""
+
+
+@frozen
 class Cause:
     """One link of the chain that explains a plugin's state."""
 

@@ -7,6 +7,16 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 
+def cancelling() -> int:
+    """Return how many times somebody asked the current task to be cancelled and has not taken it back.
+
+    A ``CancelledError`` that comes up while this number stays was raised by the code that was called (it awaited
+    something else that was cancelled), and is a failure of that code like any other.
+    """
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
 class UndoStack(AsyncExitStack):
     """An exit stack that goes on after an error and reports all of them together.
 
@@ -18,29 +28,50 @@ class UndoStack(AsyncExitStack):
         self.seconds = seconds
 
     async def aclose(self) -> None:
-        """Undo everything, last in, first out.
+        """Undo everything, last in, first out, each entry once. A cancellation cuts one entry short, and no more.
 
         Raises:
             ExceptionGroup: what failed on the way, in that order.
+            CancelledError, KeyboardInterrupt: one that arrived meanwhile, with what failed in its notes.
         """
         errors: list[Exception] = []
+        interrupt: BaseException | None = None
+        before = cancelling()
         entries: Any = self._exit_callbacks  # type: ignore[attr-defined] # the base offers no way to take one at a time
         while entries:
             is_sync, callback = entries.pop()
             try:
-                if is_sync:
-                    callback(None, None, None)
-                else:
-                    async with asyncio.timeout(self.seconds):
-                        await callback(None, None, None)
-            except TimeoutError as error:
-                errors.append(
-                    TimeoutError(f"{_name(callback)} took longer than {self.seconds:g} s") if not error.args else error
-                )
+                await self._undo(is_sync, callback)
             except Exception as error:  # noqa: BLE001 - reported below with all others
                 errors.append(error)
+            except SystemExit as error:
+                errors.append(RuntimeError(f"{_name(callback)} called sys.exit({error.code!r})"))
+            except asyncio.CancelledError as error:
+                if cancelling() > before:
+                    interrupt, before = error, cancelling()
+                else:
+                    errors.append(RuntimeError(f"{_name(callback)} raised CancelledError"))
+            except BaseException as error:  # noqa: BLE001 - raised below, once everything is undone
+                interrupt = error
+        if interrupt is not None:
+            for each in errors:
+                interrupt.add_note(f"{type(each).__name__}: {each}")
+            raise interrupt
         if errors:
             raise ExceptionGroup("closing left errors", errors)
+
+    async def _undo(self, is_sync: bool, callback: Any) -> None:
+        if is_sync:
+            callback(None, None, None)
+            return
+        limit = asyncio.timeout(self.seconds)
+        try:
+            async with limit:
+                await callback(None, None, None)
+        except TimeoutError as error:
+            if limit.expired():
+                raise TimeoutError(f"{_name(callback)} took longer than {self.seconds:g} s") from error
+            raise
 
     async def __aexit__(self, *exc_details: object) -> bool:
         await self.aclose()

@@ -6,18 +6,20 @@ today's swap, and an override of dependency-injector is never on the path of a c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TypeVar, cast
 
 from dependency_injector import containers, providers
 
 from hotswap.config import Config, structure_config
+from hotswap.consumer import APPLICATION, Consumer
 from hotswap.errors import HotswapError, InjectionFailed, ProviderNotFound
 from hotswap.handles import port_methods
 from hotswap.hooks import Hooks, MethodHooks
 from hotswap.injection import Need, needs_of
 from hotswap.selection import choose
-from hotswap.slots import Generation, SlotTable
+from hotswap.slots import Generation, Slot, SlotTable
 from hotswap_ports import PluginContext, Port
 
 P = TypeVar("P", bound=Port)
@@ -27,21 +29,24 @@ T = TypeVar("T")
 class LiveMapping(Mapping[str, Port]):
     """All providers of a port by name, the selected one first, as they are at the moment of looking."""
 
-    def __init__(self, wiring: Wiring, port: type[Port], consumer: str) -> None:
+    def __init__(self, wiring: Wiring, port: type[Port], consumer: Consumer) -> None:
         self._wiring = wiring
         self._port = port
         self._consumer = consumer
 
+    def _names(self) -> list[str]:
+        return self._consumer.others(self._port.PORT, self._wiring.names(self._port.PORT))
+
     def __getitem__(self, name: str) -> Port:
-        if name not in self._wiring.providers(self._port.PORT):
+        if name not in self._names():
             raise KeyError(name)
         return self._wiring.handle(self._port, name, self._consumer)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._wiring.names(self._port.PORT))
+        return iter(self._names())
 
     def __len__(self) -> int:
-        return len(self._wiring.providers(self._port.PORT))
+        return len(self._names())
 
     def __repr__(self) -> str:
         return f"<live providers of {self._port.PORT}: {', '.join(self) or 'none'}>"
@@ -58,6 +63,8 @@ class Wiring:
         self.settled = False
         """Set once the kernel is up: from then on the provider in use stays when another one comes."""
         self._providers: dict[str, dict[str, Generation]] = {}
+        self._lent: dict[tuple[str, str], Generation] = {}
+        """Port and name -> a generation that is open and not in force yet."""
         self.container = containers.DynamicContainer()
 
     def _hooks_of(self, port: type[Port]) -> dict[str, MethodHooks]:
@@ -85,12 +92,21 @@ class Wiring:
         chosen = self._choose(port, self.providers(port))
         return chosen if isinstance(chosen, HotswapError) else self.providers(port)[chosen]
 
-    def _choose(self, port: str, names: Collection[str]) -> str | HotswapError:
-        slot = self.slots.get(port)
+    def _choose(self, port: str, names: Collection[str], besides: str = "") -> str | HotswapError:
+        slot = self.slots.get(port, None, besides)
         in_use = slot is not None and slot.filled and self.settled
         return choose(
             port, names, self.selected.get(port, ()), slot.generation.provider.name if in_use and slot else ""
         )
+
+    def lend(self, generations: Iterable[Generation]) -> None:
+        """Let handles by name reach providers that are not in force yet, until they are or are gone."""
+        for each in generations:
+            of, name = each.provider.port, each.provider.name
+            if name not in self.providers(of):
+                self._lent[of, name] = each
+                if (slot := self.slots.get(of, name)) is not None:
+                    slot.generation = each
 
     def switch(
         self, ports: Collection[type[Port]], add: Collection[Generation], remove: Collection[Generation]
@@ -106,11 +122,16 @@ class Wiring:
         for new in add:
             self._providers.setdefault(new.provider.port, {})[new.provider.name] = new
         changed = {(each.provider.port, each.provider.name) for each in (*add, *remove)}
+        for pair in changed:
+            self._lent.pop(pair, None)
         for port in ports:
             slot = self.slots.slot(port)
             serving = self.serving(port.PORT)
             slot.generation = slot.empty(serving) if isinstance(serving, HotswapError) else serving
             self._expose(port, None)
+            for each in self.slots.of_port(port.PORT):
+                if each.besides:
+                    self._lead(each)
             for name in sorted(name for of, name in changed if of == port.PORT):
                 self._refill(port, name)
                 self._expose(port, name)
@@ -119,71 +140,116 @@ class Wiring:
         slot = self.slots.get(port.PORT, name)
         if slot is not None:
             found = self.providers(port.PORT)
-            slot.generation = found.get(name) or slot.empty(ProviderNotFound(port.PORT, name, found))
+            generation = found.get(name) or self._lent.get((port.PORT, name))
+            slot.generation = generation or slot.empty(ProviderNotFound(port.PORT, name, found))
+
+    def _lead(self, slot: Slot) -> None:
+        """Let the slot of a plugin that provides the port itself lead to the best of the others."""
+        found = {k: v for k, v in self.providers(slot.port.PORT).items() if v.provider.plugin != slot.besides}
+        chosen = self._choose(slot.port.PORT, found, slot.besides)
+        slot.generation = slot.empty(chosen) if isinstance(chosen, HotswapError) else found[chosen]
 
     def _expose(self, port: type[Port], name: str | None) -> None:
-        """Make a handle a provider of the container: ``storage``, or ``storage__sqlite_storage`` for one by name."""
-        key = port.PORT if name is None else f"{port.PORT}__{name}".replace("-", "_")
+        """Make a handle a provider of the container: ``storage``, or ``storage__sqlite_storage`` for one by name.
+
+        A port that is called like something the container has itself (``wire``) gets an underscore after its name.
+        """
+        key = port.PORT if name is None else f"{port.PORT}__{name}"
+        key = re.sub(r"\W", "_", key)
+        key += "_" if hasattr(containers.DynamicContainer, key) else ""
         if key not in self.container.providers:
-            setattr(self.container, key, providers.Object(self._handle(port, name, "")))
+            setattr(self.container, key, providers.Object(self._handle(port, name, APPLICATION)))
 
-    def _handle(self, port: type[Port], name: str | None, consumer: str) -> Port:
+    def _handle(self, port: type[Port], name: str | None, consumer: Consumer) -> Port:
         """Return a handle; the slot is made, and filled, when it is first asked for."""
-        if self.slots.get(port.PORT, name) is None:
-            self.slots.slot(port, name)
-            if name is not None:
+        besides = consumer.besides(port.PORT) if name is None else ""
+        if self.slots.get(port.PORT, name, besides) is None:
+            slot = self.slots.slot(port, name, besides)
+            if besides:
+                self._lead(slot)
+            elif name is not None:
                 self._refill(port, name)
-        return self.slots.handle(port, name, consumer)
+        return self.slots.handle(port, name, consumer.key, besides)
 
-    def handle(self, port: type[P], name: str | None, consumer: str = "") -> P:
+    def handle(self, port: type[P], name: str | None, consumer: Consumer = APPLICATION) -> P:
         """Return a live handle.
 
         Raises:
             PortUnfilled, PortAmbiguous: nobody, or more than one, would answer it.
             ProviderNotFound: no open provider has that name.
         """
-        problem = self._problem(port.PORT, name, self.providers(port.PORT))
+        pinned = self.slots.pinned(port.PORT, name, consumer.key) if consumer.key else None
+        if pinned is not None:
+            return cast("P", pinned)
+        problem = self._problem(port.PORT, name, self.providers(port.PORT), consumer)
         if problem is not None:
             raise problem
         return cast("P", self._handle(port, name, consumer))
 
-    def _problem(self, port: str, name: str | None, names: Collection[str]) -> HotswapError | None:
+    def _problem(
+        self, port: str, name: str | None, names: Iterable[str], consumer: Consumer = APPLICATION
+    ) -> HotswapError | None:
+        """Return why none of the providers called ``names`` would serve a consumer."""
         if name is not None:
+            names = list(names)
             return None if name in names else ProviderNotFound(port, name, names)
-        chosen = self._choose(port, names)
+        chosen = self._choose(port, consumer.others(port, names), consumer.besides(port))
         return chosen if isinstance(chosen, HotswapError) else None
 
-    def all(self, port: type[Port], consumer: str = "") -> Mapping[str, Port]:
+    def all(self, port: type[Port], consumer: Consumer = APPLICATION) -> Mapping[str, Port]:
         """Return a live view of a port's providers."""
         return LiveMapping(self, port, consumer)
 
-    def gaps(self, needs: Collection[Need], expected: Mapping[str, Collection[str]] | None = None) -> list[str]:
-        """Return a sentence for each need that cannot be filled, counting on ``expected`` providers (port -> names)."""
+    def gaps(
+        self,
+        needs: Collection[Need],
+        expected: Mapping[str, Collection[str]] | None = None,
+        consumer: Consumer = APPLICATION,
+    ) -> list[str]:
+        """Return a sentence for each need that cannot be filled.
+
+        ``expected`` (port -> names) are the providers to count on; None: those that are open now.
+        """
         found = []
         for need in needs:
             if need.port is None or need.optional or need.kind == "all":
                 continue
-            names = {*self.providers(need.port.PORT), *(expected or {}).get(need.port.PORT, ())}
-            problem = self._problem(need.port.PORT, need.name, names)
+            problem = self._problem(need.port.PORT, need.name, self._then(need.port.PORT, expected), consumer)
             if problem is not None:
                 found.append(f"{need.parameter}: {problem} {problem.hint}".rstrip())
         return found
+
+    def _then(self, port: str, expected: Mapping[str, Collection[str]] | None) -> Collection[str]:
+        return self.providers(port) if expected is None else expected.get(port, ())
 
     def construct(
         self,
         target: Callable[..., T],
         needs: Collection[Need],
         *,
-        consumer: str = "",
+        consumer: Consumer = APPLICATION,
         config: Config | None = None,
         context: PluginContext | None = None,
+        expected: Mapping[str, Collection[str]] | None = None,
     ) -> T:
-        """Call ``target`` with its needs filled, through a dependency-injector factory."""
-        given = {each.parameter: self._fill(each, consumer, config, context) for each in needs}
-        made: T = providers.Factory(target, **{key: providers.Object(value) for key, value in given.items()})()
+        """Call ``target`` with its needs filled, through a dependency-injector factory; ``expected`` as in ``gaps``."""
+        given: dict[str, object] = {}
+        for each in needs:
+            if not each.optional or each.port is None or self._is_there(each, expected, consumer):
+                given[each.parameter] = self._fill(each, consumer, config, context)
+            elif not each.has_default:
+                given[each.parameter] = None
+        factory = providers.Factory(target)
+        factory.add_kwargs(**{key: providers.Object(value) for key, value in given.items()})
+        made: T = factory()
         return made
 
-    def _fill(self, need: Need, consumer: str, config: Config | None, context: PluginContext | None) -> object:
+    def _is_there(self, need: Need, expected: Mapping[str, Collection[str]] | None, consumer: Consumer) -> bool:
+        assert need.port is not None
+        names = self._then(need.port.PORT, expected)
+        return self._problem(need.port.PORT, need.name, names, consumer) is None
+
+    def _fill(self, need: Need, consumer: Consumer, config: Config | None, context: PluginContext | None) -> object:
         if need.kind == "context":
             return context
         if need.kind == "mapping":
@@ -191,11 +257,7 @@ class Wiring:
         if need.structure is not None:
             return structure_config(config, need.structure) if config is not None else need.structure()
         assert need.port is not None
-        if need.kind == "all":
-            return self.all(need.port, consumer)
-        if need.optional and self._problem(need.port.PORT, need.name, self.providers(need.port.PORT)) is not None:
-            return None
-        return self._handle(need.port, need.name, consumer)
+        return self.all(need.port, consumer) if need.kind == "all" else self._handle(need.port, need.name, consumer)
 
     def build(self, target: Callable[..., T]) -> T:
         """Construct something of the application's.
@@ -207,5 +269,5 @@ class Wiring:
         own = [f"{each.parameter}: only plugins are given this" for each in needs if each.port is None]
         gaps = [*own, *self.gaps(needs)]
         if gaps:
-            raise InjectionFailed(str(getattr(target, "__qualname__", target)), gaps)
+            raise InjectionFailed(str(getattr(target, "__qualname__", None) or repr(target)), gaps)
         return self.construct(target, needs)

@@ -1,0 +1,58 @@
+"""What is looked at before the first plugin of a plan is constructed: all of it could go in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from hotswap.catalog import Found
+from hotswap.consumer import Consumer
+from hotswap.errors import InjectionFailed, PluginLoadFailed, ProviderExclusive
+from hotswap.instance import Prepared
+from hotswap.manifest.model import Manifest
+from hotswap.plan import Plan
+from hotswap.wiring import Wiring
+
+
+def check_exclusive(opening: Iterable[Found], closing: Iterable[Manifest]) -> None:
+    """Raise ProviderExclusive where a second generation would be opened beside one that cannot share."""
+    old = {each.id: each for each in closing}
+    for each in opening:
+        if each.id in old:
+            ports = {one.port for one in (*old[each.id].provides, *each.manifest.provides) if one.exclusive}
+            if ports:
+                raise ProviderExclusive(each.id, sorted(ports))
+
+
+def check_names(prepared: Iterable[Prepared], wiring: Wiring, leaving: Collection[str]) -> None:
+    """Raise PluginLoadFailed where a provider would take the name of another plugin's."""
+    coming: dict[tuple[str, str], str] = {}
+    for ready in prepared:
+        plugin = ready.found.id
+        for each in ready.found.manifest.provides:
+            there = wiring.providers(each.port).get(each.name)
+            stays = there is not None and there.provider.plugin not in {*leaving, plugin}
+            owner = (
+                there.provider.plugin
+                if there is not None and stays
+                else coming.setdefault((each.port, each.name), plugin)
+            )
+            if owner != plugin:
+                raise PluginLoadFailed(
+                    plugin,
+                    f"it calls its provider of {each.port!r} {each.name!r}, as plugin {owner!r} does",
+                    f"Give it another name @ $.plugin.provides.{each.port}.name, or disable {owner!r}.",
+                )
+
+
+def check_gaps(prepared: Iterable[Prepared], wiring: Wiring, plan: Plan) -> None:
+    """List every need of every plugin that cannot be filled once the plan is carried out.
+
+    Raises:
+        InjectionFailed: there are such.
+    """
+    found = {
+        each.found.id: wiring.gaps(each.needs, plan.providers, Consumer.of(each.found.manifest, 0)) for each in prepared
+    }
+    gaps = [f"{plugin}: {gap}" for plugin, some in found.items() for gap in some]
+    if gaps:
+        raise InjectionFailed(" and ".join(f"Plugin {each!r}" for each, some in found.items() if some), gaps)

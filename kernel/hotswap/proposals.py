@@ -1,0 +1,205 @@
+"""What stands now, and plans from there to what is asked for. Nothing here opens or closes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import attrs
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from hotswap.config import Config, effective_config
+from hotswap.dependants import dependants_of
+from hotswap.errors import HotswapError, PluginInUse, PluginNotFound, ProviderNotFound
+from hotswap.lifecycle import Lifecycle
+from hotswap.plan import Plan, Running, Step, rebuild_steps
+from hotswap.planner import Planner
+from hotswap.resolver import Solution, resolve
+from hotswap.settings import Settings
+from hotswap.settings_tables import split_requirement
+
+
+class Proposals:
+    """Settings, solution and revision of a running kernel, and the plans that lead on from them."""
+
+    def __init__(self, settings: Settings, planner: Planner, lifecycle: Lifecycle) -> None:
+        self.settings = settings
+        self.planner = planner
+        self.lifecycle = lifecycle
+        self.solution = Solution(())
+        self.providers: Mapping[str, tuple[str, ...]] = {}
+        """Port -> names of its providers in the solution."""
+        self.revision = 0
+
+    def running(self) -> Running:
+        """Return what a plan starts from."""
+        instances = self.lifecycle.instances
+        order = [each.id for each in self.solution.plugins if each.id in instances]
+        known = set(order)
+        order += [each for each in instances if each not in known]
+        wiring = self.lifecycle.wiring
+        serving = {
+            port.PORT: found.provider.name
+            for port in self.lifecycle.ports
+            if not isinstance(found := wiring.serving(port.PORT), HotswapError)
+        }
+        return Running({each: instances[each].manifest for each in order}, serving, self.revision)
+
+    def plan(
+        self,
+        *,
+        enable: Collection[str] = (),
+        disable: Collection[str] = (),
+        select: Mapping[str, tuple[str, ...]] | None = None,
+        cascade: bool = False,
+    ) -> Plan:
+        """Solve for what is asked and return the steps; nothing is touched."""
+        enable = (enable,) if isinstance(enable, str) else enable
+        disable = (disable,) if isinstance(disable, str) else disable
+        for port, names in (select or {}).items():
+            self._check_selection(port, names)
+        if select and not enable and not disable and (quick := self._plan_selection(select)) is not None:
+            return quick
+        gone = self._all_that_go(disable, cascade)
+        settings = _adjusted(self.settings, enable, gone, select or {})
+        asked = {_id(each) for each in enable}
+        before = self.planner.wanted(self.settings)
+        wanted = {
+            each: specifier
+            for each, specifier in self.planner.wanted(settings).items()
+            if each in asked or each in self.lifecycle.instances or each not in before
+        }
+        only = None if enable or select else set(self.lifecycle.instances) - gone
+        return self.planner.plan(self.running(), self._solve(settings, wanted, only), settings)
+
+    def plan_also(self, plugin: str) -> Plan:
+        """Plan to open a plugin that the settings want already, beside what runs."""
+        all_wanted = self.planner.wanted(self.settings)
+        wanted = {each: all_wanted[each] for each in all_wanted if each == plugin or each in self.lifecycle.instances}
+        wanted.setdefault(plugin, SpecifierSet())
+        return self.planner.plan(self.running(), self._solve(self.settings, wanted, None), self.settings)
+
+    def plan_reload(self, plugin: str) -> Plan:
+        """Plan a new generation of a plugin from what the planner's catalog has now; open it if it should be open.
+
+        Raises:
+            PluginNotFound: it is neither active nor wanted.
+        """
+        instances, wanted = self.lifecycle.instances, self.planner.wanted(self.settings)
+        if plugin not in instances:
+            if plugin in wanted:
+                return self.plan_also(plugin)
+            raise PluginNotFound(plugin, instances, looked_in=["the active plugins"])
+        kept = {each: specifier for each, specifier in wanted.items() if each in instances}
+        kept.setdefault(plugin, SpecifierSet())
+        solution = self._solve(self.settings, kept, None)
+        return self.planner.plan(self.running(), solution, self.settings, {plugin: "reloaded"})
+
+    def plan_configuration(self, plugin: str, values: Mapping[str, Any]) -> tuple[Plan, Config]:
+        """Plan other settings for a plugin, and return them with the defaults filled in.
+
+        Raises:
+            ConfigInvalid: they break its schema.
+        """
+        instance = self.lifecycle.instances.get(plugin)
+        manifest = instance.manifest if instance is not None else self.planner.catalog.get(plugin).manifest
+        config = {**self.settings.config.get(plugin, {}), **values}
+        effective = effective_config(manifest, config, self.lifecycle.environ)
+        settings = attrs.evolve(self.settings, config={**self.settings.config, plugin: config})
+        if instance is None or instance.context.watches_config:
+            return self.no_steps(settings), effective
+        step = Step("replace", plugin, manifest.raw_version, manifest.raw_version, "its settings changed")
+        ports = [port for each in manifest.provides if self._serves(plugin, port := each.port)]
+        return attrs.evolve(self.no_steps(settings), steps=(step, *self._rebuilds(ports, {plugin}))), effective
+
+    def no_steps(self, settings: Settings) -> Plan:
+        """Return a plan that opens and closes nothing, and puts other settings in force."""
+        return Plan((), self.solution, settings, self.lifecycle.wiring.selected, self.providers, self.revision)
+
+    def _serves(self, plugin: str, port: str) -> bool:
+        serving = self.lifecycle.wiring.serving(port)
+        return not isinstance(serving, HotswapError) and serving.provider.plugin == plugin
+
+    def _rebuilds(self, ports: Collection[str], opened: Collection[str] = ()) -> list[Step]:
+        """Return the steps for consumers that ask to be rebuilt; nothing is looked at where there are none."""
+        if not any(self.lifecycle.rebuilt_with(port) for port in ports):
+            return []
+        return rebuild_steps(self.running().manifests, ports, opened)
+
+    def _check_selection(self, port: str, names: Collection[str]) -> None:
+        """Raise PortUnknown or ProviderNotFound for a selection that leads nowhere."""
+        self.lifecycle.ports.get(port)
+        for name in names:
+            if name not in self.lifecycle.wiring.providers(port) and not self.planner.catalog.provider(port, name):
+                offered = {known for each in self.planner.catalog for of, known in each.provides if of == port}
+                raise ProviderNotFound(port, name, offered)
+
+    def _plan_selection(self, select: Mapping[str, tuple[str, ...]]) -> Plan | None:
+        """Plan a switch between open providers: nothing to solve, whatever else is enabled."""
+        wiring, steps = self.lifecycle.wiring, []
+        selected = dict(wiring.selected)
+        for port, names in select.items():
+            if not names or names[0] not in wiring.providers(port):
+                return None
+            serving = wiring.serving(port)
+            before = "" if isinstance(serving, HotswapError) else serving.provider.name
+            selected[port] = names
+            if before != names[0]:
+                steps.append(Step("select", port, before, names[0], "selected"))
+        settings = attrs.evolve(self.settings, ports={**self.settings.ports, **select})
+        steps += self._rebuilds([each.subject for each in steps])
+        return attrs.evolve(self.no_steps(settings), steps=tuple(steps), selected=selected)
+
+    def _all_that_go(self, disable: Collection[str], cascade: bool) -> set[str]:
+        """Return what goes with the disabled plugins, after checking that all of it may."""
+        active = {key: each.manifest for key, each in self.lifecycle.instances.items()}
+        for each in disable:
+            if each not in active and each not in self.settings.wanted:
+                raise PluginNotFound(each, active, looked_in=["the enabled plugins"])
+        dependants = dependants_of(set(disable), active, self._asked_by_name() if disable else {})
+        if dependants and not cascade:
+            raise PluginInUse(", ".join(sorted(disable)), dependants)
+        return {*disable, *dependants}
+
+    def _asked_by_name(self) -> dict[str, set[str]]:
+        """Return, for each active plugin, those of which it was given a provider by name and cannot do without."""
+        asked: dict[str, set[str]] = {}
+        for plugin, instance in self.lifecycle.instances.items():
+            for need in instance.prepared.needs:
+                if need.port is not None and need.name is not None and not need.optional:
+                    found = self.lifecycle.wiring.providers(need.port.PORT).get(need.name)
+                    if found is not None:
+                        asked.setdefault(plugin, set()).add(found.provider.plugin)
+        return asked
+
+    def _solve(self, settings: Settings, wanted: Mapping[str, SpecifierSet], only: Collection[str] | None) -> Solution:
+        active: dict[str, Version] = {key: each.manifest.version for key, each in self.lifecycle.instances.items()}
+        return resolve(self.planner.request(settings, wanted, active=active, only=only), self.solution)
+
+
+def _id(entry: str) -> str:
+    """Return the id of ``"id"`` or ``"id>=1.2"``.
+
+    Raises:
+        PluginNotFound: it is neither.
+    """
+    try:
+        return split_requirement(entry)[0]
+    except ValueError as error:
+        raise PluginNotFound(entry) from error
+
+
+def _adjusted(
+    settings: Settings, enable: Iterable[str], gone: Collection[str], select: Mapping[str, tuple[str, ...]]
+) -> Settings:
+    """Return the settings with plugins enabled and disabled."""
+    names = {_id(each): each for each in enable}
+    kept = [each for each in settings.enabled if _id(each) not in {*names, *gone}]
+    ports = {port: tuple(each for each in chosen if each not in gone) for port, chosen in settings.ports.items()}
+    return attrs.evolve(
+        settings,
+        enabled=(*kept, *names.values()),
+        disabled=tuple(sorted({*settings.disabled, *gone} - set(names))),
+        ports={port: names for port, names in {**ports, **select}.items() if names},
+    )
