@@ -203,6 +203,17 @@ def test_output_that_the_terminal_cannot_show(project: Path) -> None:
     assert "1 \\u20ac" in done.stdout
 
 
+def test_the_script_is_the_module(project: Path) -> None:
+    """The installed script and `python -m hotswap` are the same program."""
+    script = Path(sys.executable).with_name("hotswap")
+    if not script.exists():
+        pytest.skip("hotswap is not installed beside this interpreter")
+    done = subprocess.run(
+        [script, "plugin", "list"], cwd=project, env=environment(), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == hotswap(project, "plugin", "list").stdout
+
+
 def test_exit_codes(project: Path) -> None:
     """0 done, 1 failed, 2 usage."""
     assert hotswap(project, "run", "echo", "a").returncode == 0

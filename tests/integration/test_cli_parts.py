@@ -6,18 +6,21 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import pytest
 
+from hotswap.cli import entry, output, table
+from hotswap.cli import progress as progress_module
 from hotswap.cli.failures import guarded
 from hotswap.cli.interrupts import Interrupted, Interrupts
 from hotswap.cli.invocation import Invocation, overrides_of
 from hotswap.cli.opening import run_async
-from hotswap.cli.output import coloured
+from hotswap.cli.output import coloured, print_table
 from hotswap.cli.progress import Lines, progress_of
+from hotswap.cli.reference import markdown
 from hotswap.cli.visible import one_line, safe_json, visible
 from hotswap.errors import PluginNotFound
 from hotswap_ports import NotFound, ProgressEvent
@@ -85,6 +88,8 @@ def test_no_progress_when_nobody_wants_it() -> None:
         (KeyboardInterrupt(), 130, "Interrupted.\n"),
         (Interrupted(signal.SIGTERM), 143, "Terminated.\n"),
         (click.exceptions.Exit(7), 7, ""),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), 141, ""),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "error: The output could not be written: No space left"),
         (PermissionError(errno.EACCES, "Permission denied", "x"), 1, "unexpected PermissionError"),
     ],
 )
@@ -184,3 +189,73 @@ def test_an_invocation_collects() -> None:
         invocation.take(name, value)
     assert (invocation.plugin_paths, invocation.folder) == (["a", "b"], "x")
     assert invocation.settings().folder == Path("x").absolute()
+
+
+@pytest.fixture
+def own_sigint() -> Iterator[None]:
+    """Put the handler of Ctrl-C back, which the program takes away at its end."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("own_sigint")
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "Interrupted.\n"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "error: The output could not be written"),
+    ],
+)
+def test_the_very_beginning_is_guarded_too(
+    error: BaseException, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What goes wrong before click is there ends in a line and a code as well."""
+
+    def fail(arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(table, "quick_answer", fail)
+    with pytest.raises(SystemExit) as caught:
+        entry.main()
+    assert caught.value.code == code
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("own_sigint")
+def test_entry_answers_quickly_or_asks_click(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--help is printed at once; anything else goes to the commands."""
+    monkeypatch.setattr("sys.argv", ["hotswap", "--help"])
+    entry.main()
+    assert capsys.readouterr().out.startswith("Usage: hotswap")
+    monkeypatch.setattr("sys.argv", ["hotswap", "nonsense"])
+    with pytest.raises(SystemExit) as caught:
+        entry.main()
+    assert caught.value.code == 2
+
+
+def test_bars_and_drawn_tables(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """On a terminal progress is drawn as bars and rows as a table, in which a long address is shortened."""
+    for module in (output, progress_module):
+        monkeypatch.setattr(module, "is_terminal", lambda stream: True)
+    for name, value in (("TERM", "xterm"), ("COLUMNS", "160"), ("FORCE_COLOR", "1")):
+        monkeypatch.setenv(name, value)
+    for name in ("CI", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    with progress_of(Invocation()) as progress:
+        assert progress is not None
+        for done in (1, 2):
+            progress(ProgressEvent("read", done, 3, "https://example.org/" + "long/" * 40))
+    assert "…" in capsys.readouterr().err
+    print_table(("id", "state"), [["a-b", "[bold]x"]])
+    drawn = capsys.readouterr().out
+    assert "─" in drawn
+    assert "[bold]x" in drawn
+
+
+def test_reference_names_every_exit_code() -> None:
+    """The page lists the exit codes that the program has."""
+    for code in (0, 1, 2, 130, 141, 143):
+        assert f"| {code} |" in markdown()

@@ -107,6 +107,20 @@ def test_plan_names_what_cannot_be(project: Path) -> None:
     assert found["blocked"][0]["plugin"] == "needy"
 
 
+def test_plan_says_why_something_stops(project: Path) -> None:
+    """What is locked and goes is a step with its reason: gone from disk, impossible by now, or asked for no more."""
+    for name in ("gone", "breaks", "unasked"):
+        write_plugin(project / "plugins", name)
+    call(project, "apply", "--set", "plugins.enabled=gone,breaks,unasked")
+    (project / "plugins" / "gone" / "plugin.toml").unlink()
+    write_plugin(project / "plugins", "breaks", dependencies={"nowhere": ">=1"})
+    result = call(project, "plan", "--set", "plugins.enabled=gone,breaks")
+    assert result.exit_code == 1
+    assert "stop gone 1.0.0 (it is not found any more)" in result.stdout
+    assert "stop breaks 1.0.0 (it cannot be part of the solution any more)" in result.stdout
+    assert "stop unasked 1.0.0 (nothing asks for it any more)" in result.stdout
+
+
 def test_apply_writes_the_same_lock_again(project: Path) -> None:
     """apply opens everything and writes the lock; the same input gives the same bytes."""
     result = call(project, "apply")
@@ -151,6 +165,8 @@ def test_why_walks_to_the_cause(project: Path) -> None:
     causes = document(project, "why", "above", "--set", "plugins.enabled=above")["causes"]
     assert [each["state"] for each in causes] == ["waiting", "failed"]
     assert call(project, "why", "nobody").exit_code == 1
+    write_plugin(plugins, "needy", **NEEDY)
+    assert "hint: " in call(project, "why", "needy", "--set", "plugins.enabled=needy").stdout
 
 
 def test_ports_show_who_serves(project: Path) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from attrs import frozen
+from packaging.requirements import Requirement
 
-from hotswap.catalog import Catalog
+from hotswap.catalog import Catalog, wanted
 from hotswap.catalog_cache import cache_file
 from hotswap.cli.invocation import Invocation
 from hotswap.cli.opening import opened, run_async, troubled, waiting_facts
@@ -90,25 +92,20 @@ def _doors(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
 
 def _distributions(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
     """Look for the Python distributions that enabled plugins ask for."""
-    from packaging.requirements import Requirement
-
-    from hotswap.catalog import wanted
-
     for plugin in wanted(settings, catalog):
-        missing = []
         for found in catalog.versions(plugin)[:1]:
-            for text in found.manifest.python.dependencies if found.manifest.python else ():
-                need = Requirement(text)
-                here = installed(need.name) if need.marker is None or need.marker.evaluate() else None
-                if (need.marker is None or need.marker.evaluate()) and (
-                    here is None or not need.specifier.contains(here, prereleases=True)
-                ):
-                    missing.append(text)
-        if missing:
-            quoted = " ".join(f"'{each}'" for each in missing)
-            yield Finding(
-                "distributions", "wrong", f"{plugin} needs {', '.join(missing)}", f"`{_pip()} install {quoted}`"
-            )
+            code = found.manifest.python
+            missing = [each for each in code.dependencies if not _is_installed(Requirement(each))] if code else []
+            if missing:
+                install = f"`{_pip()} install {' '.join(map(shlex.quote, missing))}`"
+                yield Finding("distributions", "wrong", f"{plugin} needs {', '.join(missing)}", install)
+
+
+def _is_installed(need: Requirement) -> bool:
+    if need.marker is not None and not need.marker.evaluate():
+        return True
+    here = installed(need.name)
+    return here is not None and need.specifier.contains(here, prereleases=True)
 
 
 def _pip() -> str:
@@ -139,7 +136,7 @@ def _solution(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
         yield Finding("lock", "note", f"it is out of date: {texts}", "`hotswap apply` writes it anew.")
     else:
         edited = lock.edited(request)
-        yield Finding("lock", "ok", f"it fits{f'; edited since: {chr(44).join(edited)}' if edited else ''}")
+        yield Finding("lock", "ok", f"it fits; manifests edited since: {', '.join(edited) or 'none'}")
 
 
 def _cache() -> Finding:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -72,7 +72,8 @@ class Interrupts:
 
     def _arrived(self, number: int, frame: FrameType | None) -> None:
         if self.number:  # the second: nothing in Python is waited for
-            print(f"\n{Interrupted(self.number).line}", file=sys.stderr, flush=True)
+            with suppress(OSError):  # print could be in the middle of something itself
+                os.write(2, f"\n{Interrupted(self.number).line}\n".encode())
             os._exit(128 + number)
         self.number = number
         if self._cancel is None:

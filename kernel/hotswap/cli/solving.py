@@ -92,8 +92,8 @@ def steps_from(lock: Lock | None, solved: Solved) -> list[Step]:
 
 
 def _stop_reason(plugin: str, solved: Solved) -> str:
-    if plugin in solved.left_out:
-        return "it cannot be part of the solution any more"
     if plugin not in solved.catalog:
         return "it is not found any more"
+    if plugin in solved.left_out:
+        return "it cannot be part of the solution any more"
     return "disabled" if plugin in solved.settings.disabled else "nothing asks for it any more"

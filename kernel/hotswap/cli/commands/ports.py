@@ -11,7 +11,7 @@ from hotswap.cli.invocation import Invocation
 from hotswap.cli.root import Command
 
 if TYPE_CHECKING:
-    from hotswap.kernel import PortStatus
+    from hotswap.states import PortStatus
 
 
 @click.command(cls=Command)
