@@ -101,7 +101,9 @@ def test_workflow_that_cannot_open_says_why(project: Path) -> None:
     assert (
         "warning[PLUG-002]: Plugin 'echo' could not be loaded: No module named 'nowhere_to_be_found'" in result.stderr
     )
-    assert "error[PLUG-013]" in result.stderr or "error[PLUG-025]" in result.stderr
+    assert "error[PLUG-025]" in result.stderr
+    assert "  note: echo is failed: PLUG-002" in result.stderr
+    assert "`hotswap why echo`" in result.stderr
     assert result.stderr.count("warning[PLUG-002]") == 1
     assert "Traceback" not in result.stderr
 

@@ -106,7 +106,9 @@ def print_block(word: str, colour: str, facts: Mapping[str, Any]) -> None:
     head = f"{word}[{facts['code']}]" if facts["code"] else word
     about = f"{one_line(facts['about'])}: " if facts.get("about") else ""
     lines = [f"{click.style(head, fg=colour, bold=True)}: {about}{visible(facts['message'])}"]
-    lines += [f"  {click.style('note', fg='cyan')}: {visible(each)}" for each in facts["notes"]]
+    for each in facts["notes"]:
+        text = visible(each).replace("\n", "\n        ")  # under its first line
+        lines.append(f"  {click.style('note', fg='cyan')}: {text}")
     if facts["hint"]:
         lines.append(f"  {click.style('hint', fg='cyan')}: {visible(facts['hint'])}")
     click.echo("\n".join(lines), err=True, color=coloured(sys.stderr))

@@ -107,4 +107,5 @@ def workflow_called(kernel: Kernel, name: str) -> Workflow:
         plugins = {name, *kernel.catalog.provider(Workflow.PORT, name)}
         for each in sorted(plugins & kernel.plugins().keys()):
             error.add_note(str(kernel.why(each)))
+            error.hint = f"`hotswap why {each}` shows this too; `hotswap doctor` looks at everything."
         raise
