@@ -21,7 +21,9 @@ error[PLUG-001]: No plugin 'serch' was found (looked in: path, project, user, sy
 ```
 
 In code each is a class; catch `hotswap.HotswapError` for all that the kernel raises and `hotswap_ports.PortError` for
-all that leaves a port. This page is generated from the classes.
+all that leaves a port.
+
+<!-- Generated: python -m hotswap.error_reference > docs/reference/errors.md -->
 """
 
 _PORT = """

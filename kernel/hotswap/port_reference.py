@@ -18,7 +18,9 @@ from hotswap_ports import Port, is_port
 _HEAD = """# Ports
 
 What an application asks the kernel for. All methods are `async`; requests and answers are frozen values. What a port
-raises is listed with each method and in [errors](errors.md). This page is generated from the code.
+raises is listed with each method and in [errors](errors.md).
+
+<!-- Generated: python -m hotswap.port_reference > docs/reference/ports.md -->
 """
 
 

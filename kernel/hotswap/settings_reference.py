@@ -98,7 +98,7 @@ KEYS: tuple[Key, ...] = (
 _HEAD = """\
 # Settings: `hotswap.toml`, the environment, the command line
 
-*Generated from the code by `python -m hotswap.settings_reference`.*
+<!-- Generated: python -m hotswap.settings_reference > docs/reference/settings.md -->
 
 Settings come in layers, each over the one before: the embedded defaults, the `hotswap.toml` in the project's folder,
 variables of the environment, the command line. Tables are merged key by key; lists are replaced. Whatever is unknown or

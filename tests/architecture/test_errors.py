@@ -24,7 +24,7 @@ def below(cls: type) -> Iterator[type]:
 
 def own(base: type) -> list[type]:
     """Return the error classes below ``base`` that this project defines."""
-    return [each for each in below(base) if each.__module__.startswith("hotswap")]
+    return [each for each in below(base) if each.__module__.partition(".")[0] in {"hotswap", "hotswap_ports"}]
 
 
 @pytest.mark.parametrize("base", [HotswapError, PortError])

@@ -14,7 +14,7 @@ from hotswap.cli.root import CommonOption, LazyGroup, root
 _INTRO = """\
 # The command line
 
-*Generated from the code by `python -m hotswap.cli.reference`.*
+<!-- Generated: python -m hotswap.cli.reference > docs/reference/cli.md -->
 
 Data goes to stdout, everything else to stderr. Tables are drawn on a terminal and plain text anywhere else, where no
 id is cut off. `NO_COLOR` takes colour away, `FORCE_COLOR` brings it where there is no terminal; with `CI` set, or
