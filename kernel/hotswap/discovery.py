@@ -76,8 +76,8 @@ def scan(settings: Settings, environ: Mapping[str, str] | None = None) -> Scan:
         folder = os.path.abspath(settings.folder)
         for plugins in (os.path.join(folder, "plugins"), os.path.join(folder, ".hotswap", "plugins")):
             look.into("project", plugins)
-        look.into("user", _user_folder(environ))
-        for plugins in _system_folders():
+        look.into("user", user_folder(environ))
+        for plugins in system_folders():
             look.into("system", plugins)
     for entry in _entry_points(look.result.problems):
         if not settings.safe_mode or entry.value == OWN_PACKAGE:
@@ -212,7 +212,8 @@ def _entry_points_one_by_one(problems: list[Problem]) -> Iterator[EntryPoint]:
             problems.append(Problem(where, PluginLoadFailed(where.name, reason)))
 
 
-def _user_folder(environ: Mapping[str, str]) -> str:
+def user_folder(environ: Mapping[str, str]) -> str:
+    """Return where the user's own plugins are looked for."""
     if home := environ.get("HOTSWAP_HOME"):
         return os.path.abspath(os.path.join(os.path.expanduser(home), "plugins"))
     from platformdirs import user_data_dir
@@ -220,7 +221,8 @@ def _user_folder(environ: Mapping[str, str]) -> str:
     return os.path.join(user_data_dir("hotswap", appauthor=False), "plugins")
 
 
-def _system_folders() -> list[str]:
+def system_folders() -> list[str]:
+    """Return where the plugins of all users of the machine are looked for."""
     from platformdirs import site_data_dir
 
     folders = site_data_dir("hotswap", appauthor=False, multipath=True).split(os.pathsep)

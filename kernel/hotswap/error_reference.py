@@ -54,7 +54,8 @@ def markdown() -> str:
 
 
 def _row(code: str, cls: type, *more: str) -> list[str]:
-    names = [each for each in inspect.signature(cls.__init__).parameters if each not in ("self", "hint", "message")]
+    construct = cls.__init__  # type: ignore[misc] # read, not called
+    names = [each for each in inspect.signature(construct).parameters if each not in ("self", "hint", "message")]
     fields = ", ".join(f"`{each}`" for each in names)
     return [f"`{code}`", f"`{cls.__name__}`", fields, " ".join((cls.__doc__ or "").split()).replace("``", "`"), *more]
 

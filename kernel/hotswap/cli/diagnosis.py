@@ -17,7 +17,7 @@ from hotswap.catalog import Catalog, wanted
 from hotswap.catalog_cache import cache_file
 from hotswap.cli.invocation import Invocation
 from hotswap.cli.opening import opened, run_async, troubled, waiting_facts
-from hotswap.discovery import DOORS, _system_folders, _user_folder
+from hotswap.discovery import DOORS, system_folders, user_folder
 from hotswap.errors import HotswapError, LockInvalid, SettingsInvalid
 from hotswap.lock import read
 from hotswap.planner import LOCK_NAME, Planner, installed
@@ -77,8 +77,8 @@ def _doors(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
     folders = {
         "path": [str(each) for each in settings.paths],
         "project": [str(settings.folder / "plugins"), str(settings.folder / ".hotswap" / "plugins")],
-        "user": [_user_folder(os.environ)],
-        "system": _system_folders(),
+        "user": [user_folder(os.environ)],
+        "system": system_folders(),
         "distribution": ["the entry points hotswap.plugins of what is installed"],
     }
     for door in DOORS:
