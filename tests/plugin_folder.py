@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -10,8 +12,8 @@ from typing import Any, ClassVar
 import tomlkit
 from attrs import evolve
 
-from hotswap import Settings
-from hotswap_ports import Port
+from hotswap import Kernel, Settings
+from hotswap_ports import NotReady, PluginContext, Port
 
 
 class Greeter(Port):
@@ -78,3 +80,113 @@ def greeter(root: Path, plugin: str, word: str = "hello", **tables: Any) -> Path
 def settings(root: Path, *enabled: str, **changes: Any) -> Settings:
     """Return settings that find the plugins in ``root`` and enable some of them."""
     return evolve(Settings(folder=root, enabled=enabled, paths=(root,)), **changes)
+
+
+def kernel(root: Path, *enabled: str, **changes: Any) -> Kernel:
+    """Return a kernel over the plugins in ``root``."""
+    backoff = changes.pop("backoff", None)
+    return Kernel(settings(root, *enabled, **changes), ports=[Greeter, Clock], environ={}, backoff=backoff)
+
+
+JOURNAL: dict[str, list[str]] = {}
+"""What probes did, by the journal that their settings name."""
+GATES: dict[str, asyncio.Event] = {}
+"""What probes wait for, by journal and step: ``<journal>/<plugin>.<step>``."""
+
+PROBE = """
+    from hotswap_ports import Health, Plugin, PluginContext
+    from tests.plugin_folder import Clock, Greeter, behave, behave_now
+
+    {extra}
+
+    class Hello(Greeter):
+        def __init__(self, context: PluginContext{needs}) -> None:
+            behave_now(context, "adapter")
+            self.context = context
+            {keep}
+        async def __aenter__(self):
+            await behave(self.context, "enter")
+        async def __aexit__(self, *exc):
+            await behave(self.context, "exit")
+        async def greet(self, name, *, loud=False):
+            await behave(self.context, "greet")
+            return self.context.plugin_id + " greets " + name
+
+    class Own(Plugin):
+        def __init__(self, context: PluginContext) -> None:
+            self.context = context
+            behave_now(context, "init")
+        async def validate_config(self, config):
+            await behave(self.context, "validate")
+        async def initialize(self, context):
+            context.exit_stack.push_async_callback(behave, context, "undo")
+            await behave(context, "initialize")
+        async def start(self):
+            await behave(self.context, "start")
+        async def stop(self):
+            await behave(self.context, "stop")
+        async def cleanup(self):
+            await behave(self.context, "cleanup")
+        async def health(self):
+            await behave(self.context, "health")
+            return Health(self.context.config.get("status", "healthy"), self.context.config.get("message", ""))
+"""
+
+
+class Mine(BaseException):
+    """No Exception, and nothing that anybody knows."""
+
+
+def behave_now(context: PluginContext, step: str) -> str:
+    """Note that a probe came to a step, and raise there what its settings say."""
+    journal = context.config.get("journal", "")
+    JOURNAL.setdefault(journal, []).append(f"{context.plugin_id}.{step}")
+    what: str = context.config.get(step, "")
+    errors = {
+        "raise": RuntimeError(f"no luck with {context.config.get('token', 'it')}"),
+        "timeout": TimeoutError(),
+        "cancelled": asyncio.CancelledError(),
+        "exit": SystemExit(3),
+        "interrupt": KeyboardInterrupt(),
+        "not-ready": NotReady(f"not yet: {context.config.get('token', 'it')}"),
+    }
+    if what in errors:
+        raise errors[what]
+    if what == "sys-exit":
+        sys.exit(4)
+    return what
+
+
+async def behave(context: PluginContext, step: str) -> None:
+    """Do as ``behave_now``, or hang, or wait for the gate of this step."""
+    what = behave_now(context, step)
+    if what == "hang":
+        await asyncio.Event().wait()
+    if what == "gate":
+        await gate(context.config.get("journal", ""), f"{context.plugin_id}.{step}").wait()
+
+
+def gate(journal: str, step: str) -> asyncio.Event:
+    """Return what a probe waits for at a step."""
+    return GATES.setdefault(f"{journal}/{step}", asyncio.Event())
+
+
+async def reached(journal: str, step: str) -> None:
+    """Wait until a probe has come to a step."""
+    async with asyncio.timeout(10):
+        while step not in JOURNAL.get(journal, []):
+            await asyncio.sleep(0)
+
+
+def probe(root: Path, plugin: str, *, extra: str = "", needs: str = "", keep: str = "pass", **tables: Any) -> Path:
+    """Write a plugin that notes what happens to it, and does at each step what its settings say."""
+    tables.setdefault("provides", {"greeter": "Hello"})
+    tables.setdefault("python", {"class_name": "Own"})
+    tables.setdefault("capabilities", {"config_access": True})
+    code = PROBE.replace("{extra}", extra).replace("{needs}", needs).replace("{keep}", keep)
+    return write_plugin(root, plugin, code, **tables)
+
+
+def probing(root: Path, **plugins: Mapping[str, str]) -> dict[str, Any]:
+    """Return the ``config`` of probes: their behaviour by id (``_`` for ``-``), with a journal of this test's own."""
+    return {plugin.replace("_", "-"): {"journal": str(root), **behaviour} for plugin, behaviour in plugins.items()}

@@ -31,7 +31,10 @@ class Backoff:
 
     def wait(self, attempt: int) -> float:
         """Return the seconds before attempt number ``attempt`` (from 1)."""
-        return min(self.first * self.factor ** (attempt - 1), self.most)
+        try:
+            return min(self.first * self.factor ** (attempt - 1), self.most)
+        except OverflowError:
+            return self.most
 
 
 class Boot:
@@ -50,7 +53,8 @@ class Boot:
         """Solve, then open in the solution's order; whoever wants to hear of it is told when all is done."""
         async with self._changes.turn:
             await self._open_all()
-        self.problems += [each for each in await self._lifecycle.tell() if isinstance(each, HotswapError)]
+            news = self._lifecycle.take_news()
+        self.problems += [each for each in await self._lifecycle.tell(news) if isinstance(each, HotswapError)]
         if self._waiting:
             self._changes.committed.append(self._changed.set)
             self._retrying = asyncio.create_task(self._retry(), name="hotswap: retry plugins that were not ready")
@@ -144,7 +148,8 @@ class Boot:
             for chosen in list(self._waiting.values()):
                 async with self._changes.turn:
                     await self._open_waiting(chosen)
-                await self._lifecycle.tell()
+                    news = self._lifecycle.take_news()
+                await self._lifecycle.tell(news)
 
     async def _open_waiting(self, chosen: Chosen) -> None:
         """Open a plugin that waited, unless it was opened or disabled meanwhile, or still has to wait."""

@@ -86,12 +86,11 @@ class Changes(Proposals):
             try:
                 plan = make(self)
                 errors = await self.carry_out(plan, fresh)
-                for point, data in news.items():
-                    self.lifecycle.tell_later(point, data)
             except BaseException:
                 self.planner = planner
                 raise
-        errors += await self.lifecycle.tell()  # without the lock: a handler may ask for a change of its own
+            told = [*self.lifecycle.take_news(), *news.items()]
+        errors += await self.lifecycle.tell(told)  # without the lock: a handler may ask for a change of its own
         if errors:
             raise TeardownFailed(errors)
         return plan

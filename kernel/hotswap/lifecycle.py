@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import count
+from typing import TypeAlias
 
 from attrs import frozen
 
@@ -39,6 +40,10 @@ class Note:
     error: Exception | None = None
 
 
+News: TypeAlias = tuple[str, dict[str, object]]
+"""A hook point, and what its handlers are told."""
+
+
 class Lifecycle:
     """The plugins of one kernel, open or on their way."""
 
@@ -52,7 +57,7 @@ class Lifecycle:
         self._numbers = count(1)
         self._rebuilds: dict[str, dict[str, None]] = {}
         self._leaving: list[Instance] = []
-        self._news: list[tuple[str, dict[str, object]]] = []
+        self._news: list[News] = []
 
     async def apply(
         self,
@@ -194,20 +199,20 @@ class Lifecycle:
         return errors
 
     def _tell_later(self, point: str, instance: Instance) -> None:
-        self.tell_later(point, {"plugin": instance.id, "version": instance.manifest.raw_version})
+        self._news.append((point, {"plugin": instance.id, "version": instance.manifest.raw_version}))
 
-    def tell_later(self, point: str, data: dict[str, object]) -> None:
-        """Keep something for ``tell``."""
-        self._news.append((point, data))
+    def take_news(self) -> list[News]:
+        """Return what has happened since the last time, for ``tell``: whoever holds the turn takes what is its own."""
+        news, self._news = self._news, []
+        return news
 
-    async def tell(self) -> list[Exception]:
-        """Fire the hooks of what has happened; handlers may ask for further changes.
+    async def tell(self, news: Iterable[News]) -> list[Exception]:
+        """Fire the hooks of what has happened, outside of the turn: handlers may ask for further changes.
 
         One that aborts comes too late: its HookAborted is returned.
         """
         errors: list[Exception] = []
-        while self._news:
-            point, data = self._news.pop(0)
+        for point, data in news:
             try:
                 await self.hooks.fire(point, data)
             except HookAborted as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Collection, Mapping
 from functools import cache
 from importlib import metadata
@@ -74,6 +75,26 @@ class Planner:
         """Return what the settings ask for, by id."""
         return wanted(settings, self.catalog)
 
+    def solve(
+        self,
+        settings: Settings,
+        want: Mapping[str, SpecifierSet],
+        *,
+        active: Mapping[str, Version],
+        only: Collection[str] | None,
+        previous: Solution,
+    ) -> Solution:
+        """Solve for a change from what is active.
+
+        Raises:
+            HotswapError: there is no solution; where that is because a plugin is disabled, the hint says so.
+        """
+        try:
+            return resolve(self.request(settings, want, active=active, only=only), previous)
+        except HotswapError as error:
+            _with_disabled(error, settings)
+            raise
+
     def solve_most(self, settings: Settings, lock: Lock | None = None) -> tuple[Solution, dict[str, HotswapError]]:
         """Solve for as many of the wanted plugins as go together, in the order of the settings.
 
@@ -96,7 +117,7 @@ class Planner:
                 best = resolve(self.request(settings, trial, locked=locked))
             except HotswapError as error:
                 if len(names) == 1:
-                    left_out[names[0]] = error
+                    left_out[names[0]] = _with_disabled(error, settings)
                     return
                 add(names[: len(names) // 2])
                 add(names[len(names) // 2 :])
@@ -123,3 +144,13 @@ class Planner:
             offered = sorted({name for each in self.catalog for of, name in each.provides if of == port})
             problems += [ProviderNotFound(port, each, offered) for each in names if each not in offered]
         return problems
+
+
+def _with_disabled(error: HotswapError, settings: Settings) -> HotswapError:
+    """Return the error with a hint that names the disabled plugins which it is about."""
+    named = [each for each in settings.disabled if re.search(rf"(?<![\w-]){re.escape(each)}(?![\w-])", str(error))]
+    if named:
+        verb = "is" if len(named) == 1 else "are"
+        commands = ", ".join(f"`hotswap plugin enable {each}`" for each in named)
+        error.hint = f"{', '.join(named)} {verb} disabled in the settings: {commands}."
+    return error

@@ -15,7 +15,7 @@ from hotswap.errors import HotswapError, PluginInUse, PluginNotFound, ProviderNo
 from hotswap.lifecycle import Lifecycle
 from hotswap.plan import Plan, Running, Step, rebuild_steps
 from hotswap.planner import Planner
-from hotswap.resolver import Solution, resolve
+from hotswap.resolver import Solution
 from hotswap.settings import Settings
 from hotswap.settings_tables import split_requirement
 
@@ -175,7 +175,7 @@ class Proposals:
 
     def _solve(self, settings: Settings, wanted: Mapping[str, SpecifierSet], only: Collection[str] | None) -> Solution:
         active: dict[str, Version] = {key: each.manifest.version for key, each in self.lifecycle.instances.items()}
-        return resolve(self.planner.request(settings, wanted, active=active, only=only), self.solution)
+        return self.planner.solve(settings, wanted, active=active, only=only, previous=self.solution)
 
 
 def _id(entry: str) -> str:

@@ -30,12 +30,7 @@ from hotswap import (
     TeardownFailed,
 )
 from hotswap_ports import AdapterFailed
-from tests.plugin_folder import Clock, Greeter, greeter, settings, write_plugin
-
-
-def kernel(root: Path, *enabled: str, **changes: Any) -> Kernel:
-    """Return a kernel over the plugins in ``root``."""
-    return Kernel(settings(root, *enabled, **changes), ports=[Greeter, Clock], environ={})
+from tests.plugin_folder import Clock, Greeter, greeter, kernel, write_plugin
 
 
 CONSUMER = """

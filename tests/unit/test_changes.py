@@ -1,0 +1,330 @@
+"""Changes to a running kernel: in turn, shared, on what stands, and with the settings that go with them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hotswap import (
+    ConfigInvalid,
+    DependencyMissing,
+    HotswapError,
+    KernelNotRunning,
+    PlanOutdated,
+    PluginInUse,
+    PluginNotFound,
+    PortUnknown,
+    ProviderNotFound,
+    State,
+)
+from hotswap_ports import HookEvent
+from tests.plugin_folder import JOURNAL, Greeter, gate, greeter, kernel, probe, probing, reached, write_plugin
+
+
+async def test_a_change_goes_on_when_whoever_asked_is_cancelled(tmp_path: Path) -> None:
+    """Cancelling the task that waits for enable does not cut the change short."""
+    probe(tmp_path, "own")
+    async with kernel(tmp_path, config=probing(tmp_path, own={"start": "gate"})) as running:
+        asked = asyncio.create_task(running.enable("own"))
+        await reached(str(tmp_path), "own.start")
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        gate(str(tmp_path), "own.start").set()
+        await running.enable("own")
+        assert running.plugins()["own"].state is State.ACTIVE
+        assert JOURNAL[str(tmp_path)].count("own.start") == 1
+
+
+async def test_a_change_that_fails_unheard_complains_to_nobody(tmp_path: Path) -> None:
+    """When whoever asked is gone, a failing change ends quietly, and the next one is carried out."""
+    probe(tmp_path, "own")
+    async with kernel(tmp_path, config=probing(tmp_path, own={"start": "gate", "health": "raise"})) as running:
+        asked = asyncio.create_task(running.enable("own"))
+        await reached(str(tmp_path), "own.start")
+        asked.cancel()
+        gate(str(tmp_path), "own.start").set()
+        await running.configure("own", {"health": ""})
+        await running.enable("own")
+
+
+async def test_different_changes_take_turns(tmp_path: Path) -> None:
+    """While one change is under way another one waits, and is planned on what the first one left."""
+    probe(tmp_path, "own")
+    greeter(tmp_path, "english")
+    async with kernel(tmp_path, config=probing(tmp_path, own={"start": "gate"})) as running:
+        first = asyncio.create_task(running.enable("own"))
+        await reached(str(tmp_path), "own.start")
+        second = asyncio.create_task(running.enable("english"))
+        third = asyncio.create_task(running.disable("own"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not second.done()
+        gate(str(tmp_path), "own.start").set()
+        assert (await first).subjects("start") == ["own"]
+        assert (await second).subjects("start") == ["english"]
+        assert (await third).subjects("stop") == ["own"]
+        assert running.settings.enabled == ("english",)
+
+
+async def test_a_change_that_waits_for_its_turn_ends_with_the_kernel(tmp_path: Path) -> None:
+    """Leaving the kernel ends what waits for its turn as well, with a clear error."""
+    probe(tmp_path, "own")
+    greeter(tmp_path, "english")
+    async with kernel(tmp_path, config=probing(tmp_path, own={"start": "hang"})) as running:
+        asked = [asyncio.create_task(running.enable(each)) for each in ("own", "english")]
+        await reached(str(tmp_path), "own.start")
+    results = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(each) for each in results] == [KernelNotRunning] * 2
+
+
+async def test_leaving_the_kernel_while_calls_drain_closes_old_and_new(tmp_path: Path) -> None:
+    """Left after the switch of a change, the kernel closes what was taken out of service, and what replaced it."""
+    probe(tmp_path, "own")
+    probe(tmp_path, "other", dependencies={"own": ">=1"})
+    config = probing(tmp_path, own={"greet": "gate"}, other={})
+    async with kernel(tmp_path, "own", config=config) as running:
+        call = asyncio.create_task(running.get(Greeter).greet("x"))
+        await reached(str(tmp_path), "own.greet")
+        change = asyncio.create_task(running.configure("own", {"a": 1}))
+        while running.settings.config["own"].get("a") is None:
+            await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.01, gate(str(tmp_path), "own.greet").set)
+    assert await call == "own greets x"
+    with pytest.raises(KernelNotRunning):
+        await change
+    assert JOURNAL[str(tmp_path)].count("own.undo") == JOURNAL[str(tmp_path)].count("own.initialize") == 2
+
+
+async def test_settings_are_in_force_from_the_switch_on(tmp_path: Path) -> None:
+    """Settings, plan and revision move on with the switch, while calls still leave what was replaced."""
+    probe(tmp_path, "own")
+    async with kernel(tmp_path, "own", config=probing(tmp_path, own={"greet": "gate"})) as running:
+        call = asyncio.create_task(running.get(Greeter).greet("x"))
+        await reached(str(tmp_path), "own.greet")
+        plan = await running.plan(disable=["own"])
+        change = asyncio.create_task(running.disable("own"))
+        while running.plugins()["own"].state is not State.DRAINING:
+            await asyncio.sleep(0)
+        assert running.settings.disabled == ("own",)
+        gate(str(tmp_path), "own.greet").set()
+        await asyncio.gather(call, change)
+        with pytest.raises(PlanOutdated):
+            await running.apply(plan)
+
+
+async def test_two_configurations_with_different_values_are_two_changes(tmp_path: Path) -> None:
+    """Concurrent configurations of the same setting are both carried out; equal ones are shared."""
+    probe(tmp_path, "own")
+    seen: list[Any] = []
+    async with kernel(tmp_path, "own", config=probing(tmp_path, own={})) as running:
+        running.on("on_config_change", lambda event: seen.append(event.data["keys"]))
+        await asyncio.gather(*(running.configure("own", {"a": each}) for each in (1, 2, 2)))
+        assert running.settings.config["own"]["a"] == 2
+        assert JOURNAL[str(tmp_path)].count("own.init") == 3
+        assert seen == [("a",), ("a",)]
+
+
+async def test_no_secret_stands_in_the_name_of_a_task(tmp_path: Path) -> None:
+    """Settings do not show in the names of tasks."""
+    probe(tmp_path, "own")
+    async with kernel(tmp_path, "own", config=probing(tmp_path, own={})) as running:
+        change = asyncio.create_task(running.configure("own", {"password": "hunter2", "start": "gate"}))
+        while JOURNAL[str(tmp_path)].count("own.start") < 2:
+            await asyncio.sleep(0)
+        assert "hunter2" not in repr([each.get_name() for each in asyncio.all_tasks()])
+        gate(str(tmp_path), "own.start").set()
+        await change
+
+
+async def test_a_plugin_that_watches_its_settings_is_told(tmp_path: Path) -> None:
+    """A plugin that follows its settings is told of new ones and goes on; bad ones change nothing."""
+    code = """
+        from hotswap_ports import Plugin
+        from tests.plugin_folder import JOURNAL
+
+        class Own(Plugin):
+            async def initialize(self, context):
+                key = context.config.get("journal")
+                context.config.watch(lambda values: JOURNAL.setdefault(key, []).append(values["size"]))
+    """
+    schema = {"type": "object", "properties": {"size": {"type": "integer"}, "journal": {"type": "string"}}}
+    write_plugin(
+        tmp_path,
+        "own",
+        code,
+        python={"class_name": "Own"},
+        capabilities={"config_access": True},
+        config={"schema": schema},
+    )
+    async with kernel(tmp_path, "own", config={"own": {"journal": str(tmp_path), "size": 1}}) as running:
+        plan = await running.configure("own", {"size": 2})
+        assert not plan
+        assert JOURNAL[str(tmp_path)] == [2]
+        with pytest.raises(ConfigInvalid):
+            await running.configure("own", {"size": "large"})
+        assert running.settings.config["own"]["size"] == 2
+        with pytest.raises(PluginNotFound):
+            await running.configure("owl", {})
+
+
+async def test_settings_are_held_against_the_version_that_runs(tmp_path: Path) -> None:
+    """With two versions in the catalog, the schema of the active one decides."""
+    for version, kind in (("1.0.0", "integer"), ("2.0.0", "string")):
+        schema = {"type": "object", "properties": {"size": {"type": kind}}}
+        greeter(tmp_path, "own", version, version=version, folder=version, config={"schema": schema})
+    async with kernel(tmp_path, "own<2") as running:
+        await running.configure("own", {"size": 3})
+        assert running.plugins()["own"].version == "1.0.0"
+        assert await running.get(Greeter).greet("x") == "1.0.0 x"
+
+
+async def test_what_is_asked_for_must_exist(tmp_path: Path) -> None:
+    """Names that lead nowhere are refused with what is known, and nothing is changed."""
+    greeter(tmp_path, "english")
+    async with kernel(tmp_path, "english") as running:
+        with pytest.raises(PluginNotFound):
+            await running.enable("not a plugin!")
+        with pytest.raises(PluginNotFound):
+            await running.disable("german")
+        with pytest.raises(PortUnknown):
+            await running.select("greetings", "english")
+        with pytest.raises(ProviderNotFound, match="'french'"):
+            await running.select(Greeter, "french")
+        with pytest.raises(ProviderNotFound, match="'french'"):
+            await running.select(Greeter, "english", "french")
+        with pytest.raises(HotswapError, match="3"):
+            await running.enable("english>=3")
+        with pytest.raises(PluginNotFound, match="the active plugins"):
+            await running.reload("german")
+        assert running.settings.enabled == ("english",)
+        assert (await running.plan(enable="english", disable=())).steps == ()  # type: ignore[arg-type]
+        assert not (await running.plan(disable="english")).subjects("start")  # type: ignore[arg-type]
+
+
+async def test_selecting_a_provider_that_is_closed_opens_it(tmp_path: Path) -> None:
+    """Selecting what is not open opens it; selecting nothing takes the choice back."""
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "german", "hallo")
+    async with kernel(tmp_path, "english") as running:
+        handle = running.get(Greeter)
+        plan = await running.select(Greeter, "german", "english")
+        assert plan.subjects("start", "select") == ["german", "greeter"]
+        assert await handle.greet("x") == "hallo x"
+        assert running.ports()["greeter"].selected == ("german", "english")
+        await running.select("greeter")
+        assert running.settings.ports == {}
+        assert (await running.plan(select={Greeter: "german"})).subjects("start") == ["german"]
+
+
+async def test_disabling_names_those_that_asked_by_name(tmp_path: Path) -> None:
+    """Who was given a provider by name cannot go on with another one, and is a dependant."""
+    code = """
+        from typing import Annotated
+        from hotswap_ports import Plugin
+        from tests.plugin_folder import Greeter
+
+        class Own(Plugin):
+            def __init__(self, english: Annotated[Greeter, "english"]) -> None: ...
+    """
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "german")
+    write_plugin(tmp_path, "own", code, python={"class_name": "Own"}, requires={"greeter": ">=1"})
+    async with kernel(tmp_path, "english", "german", "own", ports={"greeter": ("english",)}) as running:
+        with pytest.raises(PluginInUse, match="own"):
+            await running.disable("english")
+        await running.disable("german")
+        await running.disable("english", cascade=True)
+        assert running.plugins()["own"].state is State.DISABLED
+
+
+async def test_reload_keeps_to_the_versions_that_the_settings_allow(tmp_path: Path) -> None:
+    """Reading the catalog anew for a reload does not take a version that the settings exclude."""
+    greeter(tmp_path, "english", "one", folder="english-1")
+    async with kernel(tmp_path, "english<2") as running:
+        greeter(tmp_path, "english", "two", version="2.0.0", folder="english-2")
+        greeter(tmp_path, "english", "one point one", version="1.1.0", folder="english-1")
+        plan = await running.reload("english")
+        assert [str(each) for each in plan.steps] == ["replace english 1.0.0 -> 1.1.0 (reloaded)"]
+        assert await running.get(Greeter).greet("x") == "one point one x"
+
+
+async def test_reload_opens_what_could_not_be_opened(tmp_path: Path) -> None:
+    """After a defect is mended, reload opens the plugin that had failed, and those that waited for it come up."""
+    write_plugin(tmp_path, "english", "1 / 0", provides={"greeter": "Hello"})
+    write_plugin(tmp_path, "needy", "", dependencies={"english": ">=1"})
+    async with kernel(tmp_path, "english", "needy") as running:
+        assert running.plugins()["needy"].state is State.WAITING
+        with pytest.raises(HotswapError):
+            await running.reload("english")
+        assert running.plugins()["english"].state is State.FAILED
+        greeter(tmp_path, "english")
+        await running.reload("english")
+        assert await running.get(Greeter).greet("x") == "hello x"
+        async with asyncio.timeout(10):
+            while running.plugins()["needy"].state is not State.ACTIVE:
+                await asyncio.sleep(0)
+
+
+async def test_a_reload_that_fails_keeps_the_catalog(tmp_path: Path) -> None:
+    """What a failed reload read from disk is forgotten, also when whoever asked was cancelled."""
+    probe(tmp_path, "own")
+    async with kernel(tmp_path, "own", config=probing(tmp_path, own={"start2": "gate"})) as running:
+        catalog = running.catalog
+        probe(tmp_path, "own", version="2.0.0", extra="1 / 0")
+        with pytest.raises(HotswapError):
+            await running.reload("own")
+        assert running.catalog is catalog
+        probe(tmp_path, "own", version="2.0.0")
+        (tmp_path / "own" / "code.py").write_text(
+            (tmp_path / "own" / "code.py").read_text().replace('"start")', '"start2")').replace("greets", "welcomes")
+        )
+        asked = asyncio.create_task(running.reload("own"))
+        await reached(str(tmp_path), "own.start2")
+        asked.cancel()
+        gate(str(tmp_path), "own.start2").set()
+        async with asyncio.timeout(10):
+            while running.plugins()["own"].version != "2.0.0":
+                await asyncio.sleep(0)
+        assert running.catalog is not catalog
+        assert await running.get(Greeter).greet("x") == "own welcomes x"
+
+
+async def test_enabling_what_a_disabled_plugin_provides_names_it(tmp_path: Path) -> None:
+    """Where the only provider is disabled, the error says so, and nothing is changed."""
+    greeter(tmp_path, "english")
+    write_plugin(tmp_path, "needy", "", requires={"greeter": ">=1"})
+    async with kernel(tmp_path, disabled=("english",)) as running:
+        with pytest.raises((DependencyMissing, HotswapError)) as refused:
+            await running.enable("needy")
+        assert "english" in f"{refused.value} {refused.value.hint}"
+        assert "disabled" in f"{refused.value} {refused.value.hint}"
+
+
+async def test_a_change_made_by_a_hook_of_a_call(tmp_path: Path) -> None:
+    """A hook before a call may switch the provider; the call goes to the new one."""
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "german", "hallo")
+    async with kernel(tmp_path, "english", "german", ports={"greeter": ("english",)}) as running:
+
+        async def switch(event: HookEvent) -> None:
+            await running.disable("english")
+
+        running.on("pre_greeter.greet", switch)
+        assert await running.get(Greeter).greet("x") == "hallo x"
+        assert running.plugins()["english"].state is State.DISABLED
+
+
+async def test_a_config_change_that_failed_is_not_announced(tmp_path: Path) -> None:
+    """on_config_change tells of changes that were made, and of no other."""
+    probe(tmp_path, "own")
+    seen: list[Any] = []
+    async with kernel(tmp_path, "own", config=probing(tmp_path, own={})) as running:
+        running.on("on_config_change", lambda event: seen.append(event.data["keys"]))
+        with pytest.raises(HotswapError):
+            await running.configure("own", {"start": "raise"})
+        await running.configure("own", {"b": 1})
+        assert seen == [("b",)]
