@@ -76,7 +76,8 @@ def _parameters(target: Callable[..., Any]) -> list[tuple[inspect.Parameter, Any
     if function is None:
         return []
     try:
-        hints = get_type_hints(function, include_extras=True)
+        # The constructor of a named tuple lives in a namespace of its own, where its annotations mean nothing.
+        hints = get_type_hints(target if hasattr(target, "_fields") else function, include_extras=True)
         parameters = inspect.signature(target).parameters.values()
     except NameError as error:
         raise InjectionFailed(
