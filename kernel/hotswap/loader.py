@@ -147,13 +147,29 @@ def _import(manifest: Manifest, folder: Path, name: str) -> ModuleType:
             manifest.id, f"{error}", _missing_module_hint(manifest, folder, error.name or "")
         ) from error
     except Exception as error:  # whatever a plugin raises while it is imported is that plugin's failure
-        raise PluginLoadFailed(manifest.id, f"{type(error).__name__}: {error}") from error
-    except SystemExit as error:  # a script without `if __name__ == "__main__"`
-        raise PluginLoadFailed(manifest.id, f"it called sys.exit({error.code!r}) while it was imported") from error
+        raise PluginLoadFailed(manifest.id, f"{type(error).__name__}: {error}", _where(error, folder)) from error
+    except SystemExit as error:
+        hint = 'Put what is a script under `if __name__ == "__main__":`. ' + _where(error, folder)
+        raise PluginLoadFailed(
+            manifest.id, f"it called sys.exit({error.code!r}) while it was imported", hint
+        ) from error
     except BaseException as error:
         if threading.current_thread() is threading.main_thread():
             raise  # Ctrl-C: a person wants out
-        raise PluginLoadFailed(manifest.id, f"it raised {type(error).__name__} while it was imported") from error
+        reason = f"it raised {type(error).__name__} while it was imported"
+        raise PluginLoadFailed(manifest.id, reason, _where(error, folder)) from error
+
+
+def _where(error: BaseException, folder: Path) -> str:
+    """Return where in the plugin's own files an error came up, and how to see more."""
+    place = ""
+    frame = error.__traceback__
+    while frame is not None:
+        path = Path(frame.tb_frame.f_code.co_filename)
+        if path.is_relative_to(folder):
+            place = f"It came up in {path.relative_to(folder)}, line {frame.tb_lineno}. "
+        frame = frame.tb_next
+    return f"{place}Run again with --debug for the traceback."
 
 
 def _import_folder(name: str, folder: Path) -> ModuleType:

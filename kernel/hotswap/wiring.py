@@ -93,11 +93,11 @@ class Wiring:
         return chosen if isinstance(chosen, HotswapError) else self.providers(port)[chosen]
 
     def _choose(self, port: str, names: Collection[str], besides: str = "") -> str | HotswapError:
-        slot = self.slots.get(port, None, besides)
-        in_use = slot is not None and slot.filled and self.settled
-        return choose(
-            port, names, self.selected.get(port, ()), slot.generation.provider.name if in_use and slot else ""
-        )
+        current = ""
+        for slot in (self.slots.get(port, None, besides), self.slots.get(port)):
+            if self.settled and not current and slot is not None and slot.filled:
+                current = slot.generation.provider.name
+        return choose(port, names, self.selected.get(port, ()), current)
 
     def lend(self, generations: Iterable[Generation]) -> None:
         """Let handles by name reach providers that are not in force yet, until they are or are gone."""

@@ -522,6 +522,31 @@ async def test_a_plugin_is_not_injected_into_itself(tmp_path: Path) -> None:
         assert await handle.greet("x") == "HELLO X"
 
 
+async def test_a_plugin_that_wraps_a_port_is_given_the_one_in_use(tmp_path: Path) -> None:
+    """Among several others with no selection, what wraps a port is given the one that is in use."""
+    code = """
+        from tests.plugin_folder import Greeter
+
+        class Hello(Greeter):
+            def __init__(self, inner: Greeter) -> None:
+                self.inner = inner
+            async def greet(self, name, *, loud=False):
+                return "loud " + await self.inner.greet(name)
+    """
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "another", "aloha")
+    write_plugin(tmp_path, "loud", code, provides={"greeter": "Hello"}, requires={"greeter": ">=1"})
+    async with kernel(tmp_path, "english") as running:
+        await running.enable("another")
+        await running.enable("loud")
+        assert await running.get(Greeter, "loud").greet("x") == "loud hello x"
+        assert await running.get(Greeter).greet("x") == "hello x"
+        await running.disable("english")
+        assert await running.get(Greeter, "loud").greet("x") == "loud aloha x"
+        await running.disable("another", cascade=True)
+        assert running.plugins()["loud"].state is State.DISABLED
+
+
 async def test_an_old_generation_is_garbage_after_a_swap(tmp_path: Path) -> None:
     """After a swap nothing holds the old generation, its adapter or its code; handles stay valid."""
     probe(tmp_path, "own")
