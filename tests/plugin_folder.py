@@ -148,6 +148,7 @@ def behave_now(context: PluginContext, step: str) -> str:
         "cancelled": asyncio.CancelledError(),
         "exit": SystemExit(3),
         "interrupt": KeyboardInterrupt(),
+        "base": Mine(),
         "not-ready": NotReady(f"not yet: {context.config.get('token', 'it')}"),
     }
     if what in errors:

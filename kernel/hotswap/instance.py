@@ -231,12 +231,10 @@ class Instance:
                 raise PluginInitFailed(self.id, name, self._redact(str(error)), error.hint) from error
             text = f"{type(error).__name__}: {self._redact(str(error))}"
             raise PluginInitFailed(self.id, name, text) from error
-        except SystemExit as error:
-            raise PluginInitFailed(self.id, name, f"it called sys.exit({error.code!r})") from error
-        except asyncio.CancelledError as error:
-            if cancelling() > before:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) or cancelling() > before:
                 raise
-            raise PluginInitFailed(self.id, name, "it raised CancelledError, and nobody had cancelled it") from error
+            raise PluginInitFailed(self.id, name, _ending(error)) from error
 
     async def drain(self, seconds: float) -> list[Exception]:
         """Wait until no call is inside any more; return what went wrong."""
@@ -272,14 +270,21 @@ class Instance:
         try:
             async with limit:
                 return await self._health(self.plugin)
-        except asyncio.CancelledError:
-            if cancelling() > before:
-                raise
-            return Health("unhealthy", "health() raised CancelledError")
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a failing check is an answer too
+        except Exception as error:  # noqa: BLE001 - a failing check is an answer too
             if limit.expired():
                 return Health("unhealthy", f"health() took longer than {seconds:g} s")
             return Health("unhealthy", f"health() raised {type(error).__name__}: {self._redact(str(error))}")
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) or cancelling() > before:
+                raise
+            return Health("unhealthy", f"health(): {_ending(error)}")
+
+
+def _ending(error: BaseException) -> str:
+    """Say that a plugin raised what would end a task or the process."""
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error.code!r})"
+    return f"it raised {type(error).__name__}, though nobody had asked it to end"
 
 
 def describe(error: BaseException) -> str:

@@ -70,6 +70,8 @@ class Kernel:
         if self._changes is not None or self._closing:
             raise KernelInUse
         self._wiring.settled = False
+        self._wiring.selected = self._settings.selected
+        self._lifecycle.notes.clear()
         catalog = discover(self._settings, environ=self._environ)
         self._changes = Changes(self._settings, Planner(catalog, self._ports), self._lifecycle)
         self._boot = Boot(self._changes, self._lifecycle, self._backoff)

@@ -44,15 +44,14 @@ class UndoStack(AsyncExitStack):
                 await self._undo(is_sync, callback)
             except Exception as error:  # noqa: BLE001 - reported below with all others
                 errors.append(error)
-            except SystemExit as error:
-                errors.append(RuntimeError(f"{_name(callback)} called sys.exit({error.code!r})"))
-            except asyncio.CancelledError as error:
-                if cancelling() > before:
+            except BaseException as error:  # noqa: BLE001 - reported or raised below, once everything is undone
+                if isinstance(error, KeyboardInterrupt) or cancelling() > before:
                     interrupt, before = error, cancelling()
                 else:
-                    errors.append(RuntimeError(f"{_name(callback)} raised CancelledError"))
-            except BaseException as error:  # noqa: BLE001 - raised below, once everything is undone
-                interrupt = error
+                    what = f"raised {type(error).__name__}"
+                    if isinstance(error, SystemExit):
+                        what = f"called sys.exit({error.code!r})"
+                    errors.append(RuntimeError(f"{_name(callback)} {what}"))
         if interrupt is not None:
             for each in errors:
                 interrupt.add_note(f"{type(each).__name__}: {each}")

@@ -206,6 +206,19 @@ async def test_a_kernel_is_entered_once_at_a_time(tmp_path: Path) -> None:
         assert await handle.greet("x") == "hello x"
 
 
+async def test_a_kernel_that_is_entered_again_begins_anew(tmp_path: Path) -> None:
+    """What was enabled, selected and disabled in the last run is forgotten; the settings decide."""
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "german", "hallo")
+    one = kernel(tmp_path, "english", "german", ports={"greeter": ("english",)})
+    async with one:
+        await one.select(Greeter, "german")
+        await one.disable("english")
+    async with one:
+        assert one.ports()["greeter"].serving == "english"
+        assert one.plugins()["german"].state is State.ACTIVE
+
+
 async def test_two_kernels_share_a_folder_and_nothing_else(tmp_path: Path) -> None:
     """Two kernels over the same plugin folder load its code twice."""
     greeter(tmp_path, "english")

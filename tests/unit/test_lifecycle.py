@@ -51,7 +51,7 @@ def nothing_is_left(running: Kernel, *plugins: str) -> None:
     assert not [each for each in names for plugin in plugins if each.startswith(f"hotswap: {plugin} ")]
 
 
-@pytest.mark.parametrize("what", ["raise", "timeout", "exit", "sys-exit", "cancelled", "hang"])
+@pytest.mark.parametrize("what", ["raise", "timeout", "exit", "sys-exit", "base", "cancelled", "hang"])
 @pytest.mark.parametrize("step", OPENING)
 async def test_a_step_that_fails_is_undone_and_named(tmp_path: Path, step: str, what: str) -> None:
     """Whatever a plugin raises at any step of its opening, or if it hangs, is its failure; what it did is undone."""
@@ -70,7 +70,8 @@ async def test_a_step_that_fails_is_undone_and_named(tmp_path: Path, step: str, 
             "timeout": "TimeoutError: ",
             "exit": "it called sys.exit(3)",
             "sys-exit": "it called sys.exit(4)",
-            "cancelled": "it raised CancelledError, and nobody had cancelled it",
+            "base": "it raised Mine, though nobody had asked it to end",
+            "cancelled": "it raised CancelledError, though nobody had asked it to end",
             "hang": "it took longer than 0.05 s",
         }[what]
         assert failed.value.reason == expected
@@ -133,8 +134,9 @@ async def test_health_that_is_none_is_a_failure(tmp_path: Path) -> None:
     ("what", "expected"),
     [
         ("raise", "health() raised RuntimeError: no luck with ***"),
-        ("exit", "health() raised SystemExit: 3"),
-        ("cancelled", "health() raised CancelledError"),
+        ("exit", "health(): it called sys.exit(3)"),
+        ("base", "health(): it raised Mine, though nobody had asked it to end"),
+        ("cancelled", "health(): it raised CancelledError, though nobody had asked it to end"),
         ("hang", "health() took longer than 0.05 s"),
         ("timeout", "health() raised TimeoutError: "),
     ],
@@ -171,7 +173,7 @@ async def test_health_survives_a_change_meanwhile(tmp_path: Path) -> None:
             await asked
 
 
-@pytest.mark.parametrize("what", ["raise", "timeout", "exit", "cancelled", "hang"])
+@pytest.mark.parametrize("what", ["raise", "timeout", "exit", "base", "cancelled", "hang"])
 @pytest.mark.parametrize("step", ["stop", "exit", "cleanup", "undo"])
 async def test_closing_goes_to_its_end(tmp_path: Path, step: str, what: str) -> None:
     """Whatever a plugin raises while it is closed, everything else of it is closed too, and the error is reported."""
