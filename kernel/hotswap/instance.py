@@ -27,7 +27,7 @@ from hotswap.port_directory import PortDirectory
 from hotswap.settings import Settings
 from hotswap.slots import Generation, Provider
 from hotswap.trust import Grants, Trust, grants_for, in_process
-from hotswap.undo import UndoStack, cancelling
+from hotswap.undo import UndoStack, cancelling, leaves
 from hotswap.wiring import Wiring
 from hotswap_ports import AIProvider, Health, NotReady, Plugin, Port, PortError, Storage, port_of
 
@@ -229,7 +229,7 @@ class Instance:
                 raise PluginInitFailed(self.id, name, f"it took longer than {self._seconds:g} s", hint) from error
             if isinstance(error, PortError):
                 raise PluginInitFailed(self.id, name, self._redact(str(error)), error.hint) from error
-            text = f"{type(error).__name__}: {self._redact(str(error))}"
+            text = "; ".join(f"{type(each).__name__}: {self._redact(str(each))}" for each in leaves(error))
             raise PluginInitFailed(self.id, name, text) from error
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) or cancelling() > before:
@@ -265,6 +265,8 @@ class Instance:
         """Ask the plugin how it is; one that raises or does not answer in time is unhealthy."""
         if self.plugin is None:
             return Health("unhealthy", "it is not open")
+        if self._keeper.gave_up:
+            return Health("unhealthy", "a task of its own has failed, and ended it")
         before = cancelling()
         limit = asyncio.timeout(seconds)
         try:

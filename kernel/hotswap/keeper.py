@@ -68,6 +68,11 @@ class Keeper:
             await task  # somebody cancelled it before it began
         opened.result()
 
+    @property
+    def gave_up(self) -> bool:
+        """Return whether the task ended though nobody asked it to: what runs in it has failed and is closed."""
+        return self._task is not None and self._task.done()
+
     async def close(self) -> list[Exception]:
         """Close it, and return what went wrong; the second time, return that again."""
         self._leave.set()
@@ -87,6 +92,6 @@ class Keeper:
         opened.set_result(None)
         try:
             await self._leave.wait()
-        except asyncio.CancelledError:  # the loop ends under a kernel that nobody left: close what is open
+        except asyncio.CancelledError:  # a task group in here has failed, or the loop ends under an open kernel
             self._leave.set()
         self._errors = await self._close()

@@ -17,6 +17,13 @@ def cancelling() -> int:
     return 0 if task is None else task.cancelling()
 
 
+def leaves(error: Exception) -> list[Exception]:
+    """Return the errors inside an error that is a group of them (of a task group, say), else the error itself."""
+    if not isinstance(error, ExceptionGroup):
+        return [error]
+    return [leaf for each in error.exceptions for leaf in leaves(each)]
+
+
 class UndoStack(AsyncExitStack):
     """An exit stack that goes on after an error and reports all of them together.
 
@@ -43,7 +50,7 @@ class UndoStack(AsyncExitStack):
             try:
                 await self._undo(is_sync, callback)
             except Exception as error:  # noqa: BLE001 - reported below with all others
-                errors.append(error)
+                errors += leaves(error)
             except BaseException as error:  # noqa: BLE001 - reported or raised below, once everything is undone
                 if isinstance(error, KeyboardInterrupt) or cancelling() > before:
                     interrupt, before = error, cancelling()

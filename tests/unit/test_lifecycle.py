@@ -334,6 +334,88 @@ async def test_a_plugin_may_leave_a_task_group_on_its_exit_stack(tmp_path: Path)
         assert running.plugins()["own"].state is State.DISABLED
 
 
+async def test_a_task_group_that_fails_makes_its_plugin_unhealthy(tmp_path: Path) -> None:
+    """When a task of a plugin's own task group fails, its health says so, and closing reports the error itself."""
+    code = """
+        import asyncio
+        from hotswap_ports import Plugin
+
+        async def fail():
+            raise ValueError("in the background")
+
+        class Own(Plugin):
+            async def initialize(self, context):
+                self.group = await context.exit_stack.enter_async_context(asyncio.TaskGroup())
+            async def start(self):
+                self.group.create_task(fail())
+    """
+    write_plugin(tmp_path, "own", code, python={"class_name": "Own"})
+    async with kernel(tmp_path, "own") as running:
+        async with asyncio.timeout(10):
+            while (await running.health())["own"].status == "healthy":
+                await asyncio.sleep(0)
+        assert (await running.health())["own"].message == "a task of its own has failed, and ended it"
+        with pytest.raises(TeardownFailed, match="ValueError: in the background"):
+            await running.disable("own")
+
+
+async def test_errors_of_a_task_group_are_named_each(tmp_path: Path) -> None:
+    """A plugin that raises a group is failed with the errors inside it; without secrets, as ever."""
+    code = """
+        from hotswap_ports import Plugin
+
+        class Own(Plugin):
+            async def start(self):
+                raise ExceptionGroup("several", [ValueError("s3cret"), ExceptionGroup("more", [KeyError("b")])])
+    """
+    write_plugin(tmp_path, "own", code, python={"class_name": "Own"})
+    async with kernel(tmp_path, "own", config={"own": {"token": "s3cret"}}) as running:
+        assert running.plugins()["own"].reason.endswith(r"failed in start: ValueError: ***; KeyError: 'b'")
+
+
+async def test_an_error_of_a_port_keeps_its_hint(tmp_path: Path) -> None:
+    """A PortError while a plugin opens is its failure, with that error's sentence and hint."""
+    code = """
+        from hotswap_ports import Plugin, Unavailable
+
+        class Own(Plugin):
+            async def validate_config(self, config):
+                if config.get("bad"):
+                    raise ValueError("no s3cret")
+            async def start(self):
+                raise Unavailable("no server at s3cret", "Start it.")
+    """
+    write_plugin(tmp_path, "own", code, python={"class_name": "Own"})
+    async with kernel(tmp_path, config={"own": {"token": "s3cret"}}) as running:
+        with pytest.raises(PluginInitFailed, match=r"failed in start: no server at \*\*\*") as failed:
+            await running.enable("own")
+        assert failed.value.hint == "Start it."
+        await running.configure("own", {"bad": True})
+        with pytest.raises(HotswapError, match=r"no \*\*\*"):
+            await running.enable("own")
+        assert (await running.health()) == {}
+
+
+async def test_storage_of_the_context_is_there_until_the_plugin_is_closed(tmp_path: Path) -> None:
+    """A plugin that leaves together with the storage it uses may still write when it stops."""
+    code = """
+        from hotswap_ports import Plugin
+
+        class Own(Plugin):
+            async def initialize(self, context):
+                self.context = context
+                await context.storage.put("a", b"1")
+            async def stop(self):
+                await self.context.storage.put("b", b"2")
+    """
+    tables: dict[str, Any] = {"requires": {"storage": ">=1"}, "capabilities": {"storage_access": True}}
+    write_plugin(tmp_path, "own", code, python={"class_name": "Own"}, **tables)
+    enabled = {"storage": ("memory",)}
+    async with kernel(tmp_path, "own", "memory", ports=enabled) as running:
+        await running.disable("memory", cascade=True)
+        assert running.plugins()["own"].state is State.DISABLED
+
+
 async def test_an_error_in_the_body_is_not_hidden_by_one_of_closing(tmp_path: Path) -> None:
     """What was raised inside the kernel is what comes out; what failed to close is in its notes."""
     probe(tmp_path, "own")

@@ -214,3 +214,54 @@ def test_choosing_a_provider() -> None:
     assert choose("p", ["b", "a"], [], "gone") == "a"
     assert isinstance(choose("p", [], ["a"], ""), PortUnfilled)
     assert isinstance(choose("p", ["a", "b"], [], ""), PortAmbiguous)
+
+
+class Waiting(Feed):
+    """An adapter whose stream waits between its items."""
+
+    def __init__(self) -> None:
+        self.waiting = asyncio.Event()
+
+    async def many(self, count: int = 3) -> AsyncIterator[int]:
+        yield 1
+        self.waiting.set()
+        await asyncio.Event().wait()
+
+
+async def test_a_drain_finds_those_that_wait_for_a_stream(slot: Slot) -> None:
+    """A task that waits for the next item of a stream is inside the provider, and is named at the deadline."""
+    adapter = Waiting()
+    slot.generation = stuck = generation(adapter)
+    handle = handle_of(slot)
+
+    async def read() -> list[int]:
+        return [each async for each in handle.many()]
+
+    task = asyncio.create_task(read(), name="reader")
+    await adapter.waiting.wait()
+    with pytest.raises(DrainTimeout, match=r"feed\.many in task reader"):
+        await stuck.drain(0.01)
+    assert task.cancelled()
+    assert stuck.leases == 0
+
+
+async def test_a_lease_that_no_task_holds_is_named_as_such(slot: Slot) -> None:
+    """A lease of a stream that nobody reads just now cannot be traced to a task, and the error says so."""
+    handle = handle_of(slot)
+    items = handle.many()
+    assert await anext(items) == 0
+    with pytest.raises(DrainTimeout, match=r"1 untraceable call\(s\)"):
+        await slot.generation.drain(0.01)
+    await items.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_pinned_handle_goes_on_alone(slot: Slot) -> None:
+    """A handle that was pinned leads to its generation; all others follow the slot."""
+    mine, other = slot.handle("own#1"), slot.handle()
+    old = slot.generation
+    slot.pin("own#1", old)
+    slot.generation = slot.empty()
+    assert mine.label() == "feeder"  # type: ignore[attr-defined]
+    with pytest.raises(PortUnfilled):
+        other.label()  # type: ignore[attr-defined]
+    assert repr(mine) == "<live handle of feed -> <generation 1 of feeder 1.0.0, 0 leases>>"
