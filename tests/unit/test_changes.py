@@ -328,3 +328,53 @@ async def test_a_config_change_that_failed_is_not_announced(tmp_path: Path) -> N
             await running.configure("own", {"start": "raise"})
         await running.configure("own", {"b": 1})
         assert seen == [("b",)]
+
+
+async def test_leaving_at_every_step_of_a_change_closes_each_generation_once(tmp_path: Path) -> None:
+    """However far a swap has come when the kernel is left, every generation that was opened is closed once."""
+    probe(tmp_path, "own")
+    probe(tmp_path, "other", dependencies={"own": ">=1"}, requires={"greeter": {"version": ">=1", "rebind": "rebuild"}})
+    finished = 0
+    for steps in range(100):
+        JOURNAL.pop(str(tmp_path), None)
+        config = probing(tmp_path, own={}, other={})
+        running = kernel(tmp_path, "own", "other", config=config, ports={"greeter": ("own",)})
+        async with running:
+            change = asyncio.create_task(running.configure("own", {"a": 1}))
+            async with asyncio.timeout(10):
+                while JOURNAL[str(tmp_path)].count("own.init") < 2:
+                    await asyncio.sleep(0)
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            finished += change.done()
+        await asyncio.gather(change, return_exceptions=True)
+        seen = JOURNAL[str(tmp_path)]
+        for plugin in ("own", "other"):
+            assert seen.count(f"{plugin}.initialize") == seen.count(f"{plugin}.undo"), (steps, seen)
+            assert seen.count(f"{plugin}.enter") == seen.count(f"{plugin}.exit"), (steps, seen)
+            assert seen.count(f"{plugin}.start") >= seen.count(f"{plugin}.stop"), (steps, seen)
+        assert not running._lifecycle.instances
+        assert not running._lifecycle._leaving
+        if finished > 2:
+            break
+
+
+async def test_plans_are_shown_and_applied(tmp_path: Path) -> None:
+    """A plan reads like what it does; applying it twice is refused the second time."""
+    greeter(tmp_path, "english")
+    async with kernel(tmp_path) as running:
+        plan = await running.plan(enable=["english"])
+        assert str(plan) == "start english 1.0.0 (enabled in the settings)"
+        await asyncio.gather(running.apply(plan), running.apply(plan))
+        with pytest.raises(PlanOutdated):
+            await running.apply(plan)
+        assert not await running.plan(enable=["english"])
+
+
+async def test_a_selection_may_change_what_is_rebuilt_and_nothing_else(tmp_path: Path) -> None:
+    """Selecting what is in use already has no steps; the choice is remembered."""
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "german")
+    async with kernel(tmp_path, "english", "german", ports={"greeter": ("english",)}) as running:
+        assert not await running.select("greeter", "english", "german")
+        assert running.settings.ports["greeter"] == ("english", "german")

@@ -51,12 +51,17 @@ def nothing_is_left(running: Kernel, *plugins: str) -> None:
     assert not [each for each in names for plugin in plugins if each.startswith(f"hotswap: {plugin} ")]
 
 
-@pytest.mark.parametrize("what", ["raise", "timeout", "exit", "sys-exit", "base", "cancelled", "hang"])
-@pytest.mark.parametrize("step", OPENING)
+@pytest.mark.parametrize(
+    ("step", "what"),
+    [
+        (step, what)
+        for step in OPENING
+        for what in ("raise", "timeout", "exit", "sys-exit", "base", "cancelled", "hang")
+        if what != "hang" or step not in ("init", "adapter")  # a constructor is no coroutine: it cannot wait
+    ],
+)
 async def test_a_step_that_fails_is_undone_and_named(tmp_path: Path, step: str, what: str) -> None:
     """Whatever a plugin raises at any step of its opening, or if it hangs, is its failure; what it did is undone."""
-    if what == "hang" and step in ("init", "adapter"):
-        pytest.skip("a constructor is no coroutine: it cannot wait")
     probe(tmp_path, "own")
     config = probing(tmp_path, own={step: what})
     async with kernel(tmp_path, config=config, open_timeout=0.05 if what == "hang" else 30.0) as running:
@@ -252,13 +257,15 @@ async def test_cancelling_at_every_step_of_the_loop_leaves_nothing_half_open(tmp
     """A boot that is cancelled after any number of steps of the event loop closes exactly what it had opened."""
     probe(tmp_path, "first")
     probe(tmp_path, "own", dependencies={"first": ">=1"})
-    for steps in range(200):
+    finished = 0
+    for steps in range(100):
         JOURNAL.pop(str(tmp_path), None)
         running = kernel(tmp_path, "own", config=probing(tmp_path, first={}, own={}))
         boot = asyncio.create_task(running.__aenter__())
+        await reached(str(tmp_path), "own.init" if steps % 2 else "first.init")
         for _ in range(steps):
             await asyncio.sleep(0)
-        done = boot.done()
+        finished += boot.done()
         boot.cancel()
         try:
             await boot
@@ -272,7 +279,7 @@ async def test_cancelling_at_every_step_of_the_loop_leaves_nothing_half_open(tmp
                 assert seen.count(closed) <= seen.count(opened) <= 1, (steps, seen)
             assert ("initialize" in seen) == ("undo" in seen), (steps, seen)
         nothing_is_left(running, "own", "first")
-        if done:
+        if finished > 4:
             break
 
 
