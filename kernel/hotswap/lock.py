@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -115,6 +116,8 @@ def digest(request: Request) -> str:
 def read(path: Path) -> Lock:
     """Return the lock in the file at ``path``. Raises LockInvalid for all that is no lock, a missing file included."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a named pipe would wait for ever
+            raise LockInvalid(str(path), "it is not an ordinary file")
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
     except OSError as error:
@@ -136,6 +139,8 @@ def write(path: Path, lock: Lock) -> None:
     target = Path(os.path.realpath(path))
     beside = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
+        if target.exists() and not target.is_file():  # moving over a device or a pipe would put a file in its place
+            raise SettingsConflict(str(path), "it is not an ordinary file", "Remove it, then run the command again.")
         beside.unlink(missing_ok=True)
         with open(beside, "x", encoding="utf-8", newline="\n") as file:
             file.write(lock.text())

@@ -340,6 +340,40 @@ async def test_roots_confine_it(here: Path) -> None:
         assert isinstance(await failure(url, scraper), Refused)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are Unicode")
+async def test_names_are_bytes(here: Path) -> None:
+    """A file whose name is no UTF-8 is read, by itself and as a folder's entry, and its title can be stored."""
+    path = here / os.fsdecode(b"\xff\xfe.txt")
+    path.write_text("The mill stands by the river.")
+    page = await read(path)
+    assert page.text == "The mill stands by the river."
+    assert page.title == "\ufffd\ufffd.txt"
+    (entry,) = (await read(here)).links
+    assert (entry.url, entry.text) == (path.as_uri(), page.title)
+    gone = await failure((here / os.fsdecode(b"\xff")).as_uri())
+    assert str(gone).encode("utf-8")
+
+
+@POSIX
+def test_names_outside_of_the_locale_are_read(here: Path) -> None:
+    """Under the locale C, whose names are ASCII, a file with another name is read all the same."""
+    path = here / "Gr\u00fc\u00dfe.txt"
+    path.write_text("The mill stands by the river.")
+    code = (
+        "import asyncio, sys\n"
+        "from hotswap_adapters.scraper.file import FileScraper\n"
+        "from hotswap_ports.scraper import ScrapeRequest\n"
+        "page = asyncio.run(FileScraper().scrape(ScrapeRequest(sys.argv[1])))\n"
+        "print(ascii(page.title), page.text)"
+    )
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, path.as_uri()], env={**os.environ, **locale}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip() == ascii(path.name) + " The mill stands by the river."
+
+
 async def test_latin_text_is_recognised(here: Path) -> None:
     """A text in an old charset is read."""
     path = here / "old.txt"

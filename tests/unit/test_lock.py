@@ -154,7 +154,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "hotswap.lock"
     with pytest.raises(LockInvalid, match="cannot be read"):
         read(path)
-    with pytest.raises(LockInvalid, match="cannot be read"):
+    with pytest.raises(LockInvalid, match="not an ordinary file"):
         read(tmp_path)
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(LockInvalid, match="not TOML"):
@@ -230,3 +230,16 @@ def test_a_lock_in_no_folder_is_refused(tmp_path: Path) -> None:
     """A folder that is not there is an error with a hint, not a traceback."""
     with pytest.raises(SettingsConflict, match="cannot be written"):
         write(tmp_path / "none" / "hotswap.lock", Lock((), ""))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_no_lock(tmp_path: Path) -> None:
+    """A named pipe is neither waited for nor replaced by a file, also where a link leads to it (as to a device)."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "hotswap.lock").symlink_to("pipe")
+    with pytest.raises(LockInvalid, match="not an ordinary file"):
+        read(tmp_path / "hotswap.lock")
+    with pytest.raises(SettingsConflict, match="not an ordinary file"):
+        write(tmp_path / "hotswap.lock", Lock((), ""))
+    assert (tmp_path / "pipe").is_fifo()
+    assert {each.name for each in tmp_path.iterdir()} == {"pipe", "hotswap.lock"}

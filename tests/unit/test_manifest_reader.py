@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import tomllib
 from pathlib import Path
@@ -155,6 +156,14 @@ def test_a_file_that_cannot_be_read_is_a_manifest_error(tmp_path: Path) -> None:
     for path, reason in [(tmp_path / "no.toml", "No such file"), (tmp_path, "directory"), (Path("a\0b"), "null byte")]:
         with pytest.raises(ManifestInvalid, match=reason):
             read_manifest(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_no_manifest(tmp_path: Path) -> None:
+    """A named pipe called plugin.toml is refused at once, where opening it would wait for ever."""
+    os.mkfifo(tmp_path / "plugin.toml")
+    with pytest.raises(ManifestInvalid, match="not an ordinary file"):
+        read_manifest(tmp_path / "plugin.toml")
 
 
 def test_a_flood_of_problems_is_cut() -> None:

@@ -172,3 +172,17 @@ def test_a_message_that_quotes_a_secret_is_redacted(secret: str) -> None:
 def test_a_short_secret_does_not_hide_the_message() -> None:
     """A secret of a letter or two is masked in its address alone."""
     assert redact("a bad day at https://u:a@h.test/", "https://u:a@h.test/") == "a bad day at https://***@h.test/"
+
+
+def test_a_name_that_is_no_text_is_told_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file name of bytes that are no UTF-8 is found, and what stands for it can be stored and printed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / os.fsdecode(b"a\xff.md")).touch()
+    found = locate(os.fsdecode(b"a\xff.md"))
+    assert found.error is None
+    assert found.name == "a\ufffd.md"
+    assert found.target is not None
+    assert found.target.url.endswith("/a%FF.md")
+    missing = locate(os.fsdecode(b"b\xff.md"))
+    assert "b\ufffd.md" in str(missing.error)
+    assert str(missing.error.hint if missing.error else "").encode("utf-8")

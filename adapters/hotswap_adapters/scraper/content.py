@@ -15,6 +15,7 @@ _SPACE = re.compile(r"\s+")
 _LINE_ENDS = re.compile(r"\r\n?|\u2028|\u2029")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff]")
 _LINK_TEXT = 300
+_TITLE = 300  # characters; a page may call itself by megabytes, and every report would repeat them
 
 
 @frozen
@@ -33,10 +34,10 @@ class Content:
         return evolve(
             page,
             text=self.text,
-            title=self.title or page.title,
+            title=self.title[:_TITLE] or page.title,
             links=self.links,
             language=self.language,
-            author=self.author,
+            author=self.author and self.author[:_TITLE],
             published=self.published,
         )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
 import anyio
@@ -88,7 +88,9 @@ class FileScraper(Scraper):
             with anyio.fail_after(request.timeout):
                 return await anyio.to_thread.run_sync(read, abandon_on_cancel=True, limiter=self._readers)
         except TimeoutError as error:
-            raise TimedOut(f"Reading {path}", request.timeout, "Raise the timeout, or give a smaller file.") from error
+            raise TimedOut(
+                f"Reading {_text(path)}", request.timeout, "Raise the timeout, or give a smaller file."
+            ) from error
 
     def _read(self, asked: str, request: ScrapeRequest) -> Page:
         try:
@@ -105,7 +107,7 @@ class FileScraper(Scraper):
     def _confine(self, path: Path, asked: str) -> None:
         if self._roots and not any(path.is_relative_to(root) for root in self._roots):
             raise Refused(
-                f"{asked} is outside of the folders that may be read.",
+                f"{_text(asked)} is outside of the folders that may be read.",
                 "Add its folder to roots in the file scraper's settings.",
             )
 
@@ -113,7 +115,7 @@ class FileScraper(Scraper):
         return Page(
             url=_url(path, folder=True),
             text="",
-            title=path.name,
+            title=_text(path.name),
             links=tuple(self._entries(path)),
             media_type=FOLDER,
             fetched_at=datetime.now(UTC),
@@ -134,7 +136,7 @@ class FileScraper(Scraper):
             if target in seen or not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
                 continue
             seen.add(target)
-            yield Link(_url(target, folder=stat.S_ISDIR(mode)), name)
+            yield Link(_url(target, folder=stat.S_ISDIR(mode)), _text(name))
 
     def _file(self, path: Path, request: ScrapeRequest) -> Page:
         descriptor = os.open(path, _OPEN)
@@ -145,7 +147,7 @@ class FileScraper(Scraper):
             page = Page(
                 url=_url(path),
                 text="",
-                title=path.name,
+                title=_text(path.name),
                 media_type=media.by_name(path.name) or "text/plain",
                 fetched_at=datetime.now(UTC),
                 size=found.st_size,
@@ -187,7 +189,8 @@ def _path(request: ScrapeRequest) -> str:
         host = parts.hostname or ""
     except ValueError as error:
         raise InvalidRequest(f"The URL {shown(request.url)!r} is malformed: {error}.") from error
-    path = url2pathname(parts.path)
+    # A file's name is bytes on POSIX, not always UTF-8's, and not always in what the locale takes for text.
+    path = url2pathname(parts.path) if os.name == "nt" else os.fsdecode(unquote_to_bytes(parts.path))
     if host not in ("", "localhost") or not os.path.isabs(path) or "\0" in path:
         raise InvalidRequest(
             f"The URL {shown(request.url)!r} names no absolute path on this machine.", "Write file:///path/of/the/file."
@@ -200,11 +203,16 @@ def _url(path: Path, *, folder: bool = False) -> str:
     return f"{url}/" if folder and not url.endswith("/") else url
 
 
+def _text(path: str | Path) -> str:
+    """Return a path as text that can be stored and shown: bytes that belong to no character are marked as such."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
 def _regular(found: os.stat_result, path: Path) -> None:
     """Raise unless it is a regular file: reading a pipe or a device might never end."""
     if not stat.S_ISREG(found.st_mode):
         kind = next((name for is_kind, name in _KINDS if is_kind(found.st_mode)), "a special file")
-        raise InvalidContent(f"{path} is {kind}, which has no text that could be read.")
+        raise InvalidContent(f"{_text(path)} is {kind}, which has no text that could be read.")
 
 
 def _same(known: Fingerprint, now: Fingerprint) -> bool:
@@ -222,19 +230,20 @@ def _pieces(read: Callable[[int], bytes | None], size: int, path: Path, limit: i
         if total > limit:
             break
         yield piece
-    raise TooLarge(str(path), limit, "Raise max_bytes to read it.")
+    raise TooLarge(_text(path), limit, "Raise max_bytes to read it.")
 
 
 def _settle(path: Path, body: bytes) -> str:
     """Return the media type: the name's where that is a text's, otherwise what the bytes look like."""
     named = media.by_name(path.name)
     if named == "image/svg+xml":
-        media.check(named, path)
-    return media.settle(named if media.is_textual(named) else "", body, path)
+        media.check(named, _text(path))
+    return media.settle(named if media.is_textual(named) else "", body, _text(path))
 
 
 def _explain(error: OSError, path: str) -> Exception:
     reason = (error.strerror or type(error).__name__).lower()
+    path = _text(path)
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) or isinstance(error, FileNotFoundError):
         return NotFound(f"There is no {path}: {reason}.", "Check the path.")
     if isinstance(error, PermissionError):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -36,12 +38,23 @@ _LONG_KEY = re.compile(r"""(?<![\w"'-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]
 def read_manifest(path: Path) -> Manifest:
     """Return the manifest in the file ``path``. Raises ``ManifestInvalid`` with every problem of the file at once."""
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+        data = _bytes(path)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise ManifestInvalid(str(path), [str(Problem(f"cannot be read: {reason}", "$"))]) from error
+    if data is None:
+        raise ManifestInvalid(str(path), [str(Problem("it is not an ordinary file", "$"))])
     return parse_manifest(data, str(path), path)
+
+
+def _bytes(path: Path) -> bytes | None:
+    """Return the file's first bytes, one more than it may have; None for what is no ordinary file."""
+    # Opening a named pipe would wait for ever without O_NONBLOCK, and reading a few files under /proc, too.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        return file.read(LARGEST_FILE + 1)
 
 
 def parse_manifest(text: str | bytes, source: str = "plugin.toml", path: Path | None = None) -> Manifest:

@@ -65,8 +65,9 @@ def locate(name: str) -> Given:
     try:
         if _URL.match(name):
             target = Target.of(name)
-            return Given(masked(name), target)
+            return Given(masked(readable(name)), target)
         path = Path(os.path.abspath(os.path.expanduser(name)))
+        name = readable(name)
         if path.exists():
             return Given(name, Target.of(path.as_uri()))
         if _SCHEME.match(name):
@@ -77,6 +78,11 @@ def locate(name: str) -> Given:
     except (OSError, ValueError) as error:  # a NUL in the name, or a name that is too long
         reason = InvalidRequest(f"{name!r} cannot be the name of a file: {error}.", "Name a page, a file or a folder.")
         return Given(name, error=reason)
+
+
+def readable(name: str) -> str:
+    """Return a file's name as text that can be stored: bytes that belong to no character are marked as such."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def canonical(url: str) -> str:
@@ -138,7 +144,7 @@ def _not_there(name: str, path: Path) -> NotFound:
         missing, parent = parent.name, parent.parent
     close = get_close_matches(missing, _names(parent), n=3, cutoff=0.6)
     if close:
-        hint = f"Did you mean {' or '.join(repr(str(parent / each)) for each in close)}?"
+        hint = f"Did you mean {' or '.join(repr(readable(str(parent / each))) for each in close)}?"
     elif host := _HOST.fullmatch(name):
         address = f"{'http' if host['port'] else 'https'}://{name}"
         hint = f"Relative names start in the working directory; a web page is written {address}"
