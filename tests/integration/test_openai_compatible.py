@@ -272,9 +272,14 @@ class TestErrors:
     ) -> None:
         """A cancelled call ends as cancelled, and the adapter can be used again."""
         server.script.append(slow(5))
-        with anyio.move_on_after(0.1) as scope:
-            await ai.complete(QUESTION)
-        assert scope.cancelled_caught
+        before = len(server.requests)
+        async with anyio.create_task_group() as group:
+            group.start_soon(ai.complete, QUESTION)
+            with anyio.fail_after(10):
+                while len(server.requests) == before:
+                    await anyio.sleep(0.005)
+            group.cancel_scope.cancel()
+        assert group.cancel_scope.cancelled_caught
         assert (await ai.complete(QUESTION)).text == ANSWER
 
     async def test_nobody_there_is_unavailable(self, config: OpenAICompatibleConfig) -> None:
