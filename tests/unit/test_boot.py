@@ -10,6 +10,7 @@ import pytest
 
 from hotswap import Kernel, KernelInUse, PortInvalid, PortUnfilled, State
 from hotswap.boot import Backoff
+from hotswap.lock import Lock, write
 from hotswap_ports import HookEvent
 from tests.plugin_folder import JOURNAL, Greeter, greeter, kernel, probe, probing, write_plugin
 
@@ -181,7 +182,7 @@ async def test_a_port_that_nobody_serves_names_who_could(tmp_path: Path) -> None
 
 
 async def test_a_lock_that_cannot_be_read_decides_nothing(tmp_path: Path) -> None:
-    """A broken hotswap.lock is a problem, and the kernel is up; one that fits decides the versions."""
+    """A broken hotswap.lock is a problem, and the kernel is up."""
     greeter(tmp_path, "english", "one", folder="one")
     greeter(tmp_path, "english", "two", version="2.0.0", folder="two")
     (tmp_path / "hotswap.lock").write_text("what?")
@@ -299,3 +300,42 @@ def test_what_is_no_port_is_refused(tmp_path: Path) -> None:
         with pytest.raises(PortInvalid):
             Kernel(settings(tmp_path), ports=ports)  # type: ignore[arg-type]
     Kernel(settings(tmp_path), ports=[Greeter, Greeter])
+
+
+async def test_a_name_under_ports_that_leads_nowhere_is_a_problem(tmp_path: Path) -> None:
+    """A provider that no plugin has is named as a problem, and the port is served by whoever is there."""
+    greeter(tmp_path, "english")
+    async with kernel(tmp_path, "english", ports={"greeter": ("french",)}) as running:
+        assert [each.code for each in running.problems] == ["PLUG-025"]
+        assert await running.get(Greeter).greet("x") == "hello x"
+
+
+async def test_an_error_of_the_catalog_ends_the_start_and_the_kernel_can_be_entered_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When nothing can be found at all, entering fails with that error and leaves nothing behind."""
+    greeter(tmp_path, "english")
+    one = kernel(tmp_path, "english")
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise OSError("no disk")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hotswap.kernel.discover", fail)
+        with pytest.raises(OSError, match="no disk"):
+            await one.__aenter__()
+    async with one:
+        assert await one.get(Greeter).greet("x") == "hello x"
+
+
+async def test_a_lock_that_fits_decides_the_versions(tmp_path: Path) -> None:
+    """With a lock, a newer version that came along is not taken."""
+    greeter(tmp_path, "english", "one", folder="one")
+    async with kernel(tmp_path, "english") as running:
+        changes = running._running
+        request = changes.planner.request(running.settings, changes.planner.wanted(running.settings))
+        write(tmp_path / "hotswap.lock", Lock.from_solution(changes.solution, request))
+    greeter(tmp_path, "english", "two", version="2.0.0", folder="two")
+    async with kernel(tmp_path, "english") as running:
+        assert await running.get(Greeter).greet("x") == "one x"
+        assert running.problems == ()

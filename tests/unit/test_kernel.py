@@ -32,7 +32,6 @@ from hotswap import (
 from hotswap_ports import AdapterFailed
 from tests.plugin_folder import Clock, Greeter, greeter, kernel, write_plugin
 
-
 CONSUMER = """
     from tests.plugin_folder import Clock, Greeter
 
