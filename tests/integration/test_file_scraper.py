@@ -379,3 +379,18 @@ async def test_latin_text_is_recognised(here: Path) -> None:
     path = here / "old.txt"
     path.write_bytes("Größe und Käse für die Straße, naïve façade.".encode("latin-1"))
     assert "Größe" in (await read(path)).text
+
+
+async def test_what_was_not_granted_is_not_read(here: Path) -> None:
+    """A path that the host does not grant is refused, by a link to it as well, and no folder lists it."""
+    (here / "open").mkdir()
+    (here / "open" / "a.txt").write_text("Open.", encoding="utf-8")
+    (here / "secret.txt").write_text("Secret.", encoding="utf-8")
+    (here / "open" / "link.txt").symlink_to(here / "secret.txt")
+    scraper = FileScraper(may_read=lambda path: Path(path).is_relative_to(here / "open"))
+    assert (await read(here / "open" / "a.txt", scraper)).text == "Open."
+    assert [each.text for each in (await read(here / "open", scraper)).links] == ["a.txt"]
+    for path in (here / "secret.txt", here / "open" / "link.txt"):
+        error = await failure(path.as_uri(), scraper)
+        assert isinstance(error, Refused)
+        assert "[grants.file-scraper]" in error.hint

@@ -326,3 +326,18 @@ async def test_a_host_that_wants_to_be_left_alone_is(scraper: HttpScraper, web: 
     first, *later = [each.at for each in web.asked if each.target in ("/page", "/other")][1:]
     assert len(later) == 2
     assert min(later) - first >= 0.95
+
+
+async def test_hosts_that_were_not_granted_are_not_asked(web: Web) -> None:
+    """A host that the program's host does not grant is refused before anything is sent, after a redirect as well."""
+    elsewhere = web.base.replace("127.0.0.1", "localhost") + "/page"
+    web.routes["/away"] = Reply(status=302, headers={"Location": elsewhere})
+    async with HttpScraper(QUICK, may_reach=lambda host: host == "127.0.0.1") as scraper:
+        assert "Some words" in (await scraper.scrape(ScrapeRequest(f"{web.base}/page"))).text
+        before = len(web.asked)
+        assert isinstance(await failure(scraper, elsewhere), Refused)
+        assert len(web.asked) == before
+        error = await failure(scraper, f"{web.base}/away")
+    assert isinstance(error, Refused)
+    assert "localhost" in str(error)
+    assert "[grants.http-scraper]" in error.hint

@@ -14,9 +14,10 @@ import pytest
 from attrs import asdict
 from packaging.requirements import Requirement
 
+from hotswap import Kernel, Settings
 from hotswap_adapters.scraper.file import FileScraperConfig
 from hotswap_adapters.scraper.http import HttpScraperConfig
-from hotswap_ports import Scraper, port_of
+from hotswap_ports import Refused, Scraper, ScrapeRequest, port_of
 
 PLUGINS = {"http_scraper": HttpScraperConfig(), "file_scraper": FileScraperConfig()}
 
@@ -62,3 +63,21 @@ def test_loading_costs_little() -> None:
     program = f"import sys, hotswap_plugins.file_scraper\nprint([each for each in {heavy} if each in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+async def test_grants_reach_the_code(tmp_path: Path) -> None:
+    """What [grants] denies these plugins they do not do: no host is reached, no file is read."""
+    settings = Settings(
+        tmp_path,
+        enabled=["http-scraper", "file-scraper"],
+        grants={"http-scraper": {"network": False}, "file-scraper": {"file_system_read": (str(tmp_path / "open"),)}},
+    )
+    (tmp_path / "open").mkdir()
+    for name in ("open/a.txt", "b.txt"):
+        (tmp_path / name).write_text("Words.", "utf-8")
+    async with Kernel(settings) as kernel:
+        web, files = kernel.get(Scraper, "http-scraper"), kernel.get(Scraper, "file-scraper")
+        assert (await files.scrape(ScrapeRequest((tmp_path / "open/a.txt").as_uri()))).text == "Words."
+        for scraper, url in ((web, "http://127.0.0.1:9/"), (files, (tmp_path / "b.txt").as_uri())):
+            with pytest.raises(Refused, match=r"may not be re"):
+                await scraper.scrape(ScrapeRequest(url))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin
@@ -76,16 +76,22 @@ class Errand:
 class Fetcher:
     """Runs errands."""
 
-    def __init__(self, wire: Wire, lanes: Lanes, backoff: Backoff) -> None:
+    def __init__(self, wire: Wire, lanes: Lanes, backoff: Backoff, may_reach: Callable[[str], bool]) -> None:
         self._wire = wire
         self._lanes = lanes
         self._backoff = backoff
+        self._may_reach = may_reach
 
     async def fetch(self, errand: Errand) -> Fetched:
         """Return what is at the errand's address, or where its redirects lead. Raises what ``Scraper.scrape`` does."""
         session = Session()
         for _ in range(errand.max_redirects + 1):
             errand.doing = f"Reading {errand.address}"
+            if not self._may_reach(errand.address.host):
+                raise Refused(
+                    f"{errand.address} is not read: the host {errand.address.host} may not be reached.",
+                    "See network under [grants.http-scraper] in hotswap.toml.",
+                )
             await errand.permit(errand.address, errand)
             found = await self._insist(errand, session)
             if isinstance(found, Fetched):

@@ -70,11 +70,21 @@ class FileScraper(Scraper):
     circle. A file's fingerprint has as ``etag`` its size and mtime, so that an unchanged one is not even opened; both
     are left out for a file changed within the last two seconds. A folder has no fingerprint: its entries are listed
     each time, for they may have changed where it has not.
+
+    Args:
+        may_read: asked with each path, symbolic links resolved, before it is read or listed.
     """
 
     features = ScraperFeatures(schemes=SCHEMES)
 
-    def __init__(self, config: FileScraperConfig = DEFAULTS, *, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        config: FileScraperConfig = DEFAULTS,
+        *,
+        may_read: Callable[[str], bool] = lambda _: True,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._may_read = may_read
         self._skip = frozenset(config.skip)
         self._roots = tuple(Path(os.path.realpath(os.path.expanduser(root))) for root in config.roots)
         self._clock = clock
@@ -109,6 +119,10 @@ class FileScraper(Scraper):
             raise Refused(
                 f"{_text(asked)} is outside of the folders that may be read.",
                 "Add its folder to roots in the file scraper's settings.",
+            )
+        if not self._may_read(str(path)):
+            raise Refused(
+                f"{asked} may not be read.", "See file_system_read under [grants.file-scraper] in hotswap.toml."
             )
 
     def _folder(self, path: Path) -> Page:

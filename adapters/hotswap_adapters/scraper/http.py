@@ -67,12 +67,23 @@ class HttpScraper(Scraper):
 
     Open it with ``async with``. It runs no scripts. User name and password in a URL are sent to that page as Basic
     authentication, never to where it redirects, and show nowhere.
+
+    Args:
+        may_reach: asked with the name of each host before a request goes there, those of redirects and of robots.txt
+            included.
     """
 
     features = ScraperFeatures(schemes=SCHEMES)
 
-    def __init__(self, config: HttpScraperConfig = DEFAULTS, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        config: HttpScraperConfig = DEFAULTS,
+        *,
+        may_reach: Callable[[str], bool] = lambda _: True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._config = config
+        self._may_reach = may_reach
         self._clock = clock
         self._opened = AsyncExitStack()
         self._readers = anyio.CapacityLimiter(READERS)
@@ -84,7 +95,8 @@ class HttpScraper(Scraper):
         agent = config.user_agent or f"hotswap/{_version()}"
         wire = await self._opened.enter_async_context(Wire(agent, config.connect_timeout, config.block_private))
         lanes = Lanes(Limits(config.requests_per_second, config.burst, config.concurrency_per_host), self._clock)
-        self._fetcher = Fetcher(wire, lanes, Backoff(config.attempts, config.retry_wait, config.retry_wait_max))
+        backoff = Backoff(config.attempts, config.retry_wait, config.retry_wait_max)
+        self._fetcher = Fetcher(wire, lanes, backoff, self._may_reach)
         if config.obey_robots:
             self._robots = Robots(
                 self._fetcher.fetch,
