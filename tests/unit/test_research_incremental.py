@@ -236,7 +236,9 @@ async def test_the_overview_is_made_once(bench: Bench) -> None:
 
 
 async def test_what_is_stored_is_kept_while_the_ai_is_away(bench: Bench) -> None:
-    """An AI that cannot be asked who it is changes nothing about what was made; one that will not say is told apart."""
+    """An AI that cannot be asked who it is changes nothing about what was made, and the report says so; one that will
+    not say is told apart.
+    """
 
     class Away(RecordingAI):
         error: PortError = Unavailable("The server is down.")
@@ -246,7 +248,9 @@ async def test_what_is_stored_is_kept_while_the_ai_is_away(bench: Bench) -> None
 
     await bench.run(URL)
     bench.ai = Away()
-    assert (await bench.run(URL)).stats["unchanged"] == 1
+    result = await bench.run(URL)
+    assert result.stats["unchanged"] == 1
+    assert result.report.notes[-1].startswith("The AI cannot be reached")
     bench.ai.error = InvalidRequest("There is no list of models.")
     assert (await bench.run(URL)).stats["summarised"] == 1
     assert (await bench.run(URL)).stats["unchanged"] == 1

@@ -23,6 +23,7 @@ from hotswap_plugins.research.tally import Tally
 from hotswap_plugins.research.walk import Walk, Walked
 from hotswap_ports import AIProvider, FeatureUnsupported, Formatter, Scraper, Search, Storage, WorkflowResult
 
+_NOT_ASKED = "The AI cannot be reached: what is unchanged stands as an earlier run made it, maybe with another AI."
 _EXCHANGED = "The AI was exchanged while this ran: the next run makes anew what this one wrote."
 
 
@@ -95,11 +96,15 @@ class Pipeline:
                 walks = [tasks.create_task(walk.explore(each)) for each in given]
         except BaseExceptionGroup as group:
             raise _first(group) from None
-        notes: tuple[str, ...] = ()
-        if await of_ai(ports.ai) not in (identity.made_with, ""):
+        return tuple(each.result() for each in walks), await self._doubts(identity, digestion)
+
+    async def _doubts(self, identity: Identity, digestion: Digestion) -> tuple[str, ...]:
+        """Return what a reader must know about whose work this is."""
+        if await of_ai(self._ports.ai) not in (identity.made_with, ""):
             await digestion.disown()
-            notes = (_EXCHANGED,)
-        return tuple(each.result() for each in walks), notes
+            return (_EXCHANGED,)
+        reused = self._tally.stats.get("unchanged")
+        return (_NOT_ASKED,) if reused and not identity.made_with else ()
 
     async def _overview(self, pages: Sequence[tuple[str, Record]]) -> Overview:
         if not pages:
