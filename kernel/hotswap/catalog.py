@@ -131,17 +131,28 @@ class Catalog:
     def get(self, plugin: str, version: Version | str | None = None) -> Found:
         """Return a version of a plugin, the newest unless one is named.
 
-        Raises PluginNotFound with the nearest names.
+        Raises PluginNotFound with the nearest names, or with what keeps the plugin from being used.
         """
         found = self.versions(plugin)
         if not found:
-            raise PluginNotFound(plugin, self._versions, looked_in=DOORS)
+            error = PluginNotFound(plugin, self._versions, looked_in=DOORS)
+            error.hint = self._what_keeps(plugin) or error.hint
+            raise error
         if version is None:
             return found[0]
         for each in found:
             if str(version) in {str(each.version), each.manifest.raw_version}:
                 return each
         raise PluginNotFound(f"{plugin} {version}", [f"{plugin} {each.version}" for each in found])
+
+    def _what_keeps(self, plugin: str) -> str:
+        """Return a hint about the problem that is a plugin's: of its id, or in a folder of that name."""
+        for each in self._problems:
+            if isinstance(each.error, PluginConflict) and each.error.plugin == plugin:
+                return f"{each.error} {each.error.hint}"
+            if isinstance(each.error, ManifestInvalid) and each.path.parent.name == plugin:
+                return f"{each.path} is not valid: `hotswap plugin validate {each.path}` says why."
+        return ""
 
     def manifests(self) -> Mapping[str, tuple[Manifest, ...]]:
         """Return the manifests by id, newest first; each is decoded when it is looked up."""

@@ -214,18 +214,31 @@ def test_bad_manifests_are_reported(place: Place) -> None:
     assert isinstance(problem.error, ManifestInvalid)
 
 
+def test_what_keeps_a_plugin_from_being_found(place: Place) -> None:
+    """Who asks for a plugin whose manifest is broken, or which is there twice, is told of that instead of guesses."""
+    (write(place.plugins / "torn")).write_text("[plugin", encoding="utf-8")
+    twins = [write(place.plugins / name, "twin") for name in ("one", "two")]
+    catalog = place.discover()
+    with pytest.raises(PluginNotFound) as caught:
+        catalog.get("torn")
+    assert f"hotswap plugin validate {place.plugins / 'torn' / 'plugin.toml'}" in caught.value.hint
+    with pytest.raises(PluginNotFound) as caught:
+        catalog.get("twin")
+    assert all(str(each.parent) in caught.value.hint for each in twins)
+
+
 def test_unreadable_manifest_is_not_remembered(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A manifest that could not be opened is a problem of this time only."""
     path = write(place.plugins / "a")
-    real = Path.open
+    real = os.open
 
-    def refusing(self: Path, *args: Any, **options: Any) -> Any:
-        if self == path:
+    def refusing(name: Any, *args: Any, **options: Any) -> int:
+        if name == path:
             raise PermissionError(13, "Permission denied")
-        return real(self, *args, **options)
+        return real(name, *args, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "open", refusing)  # as root, no mode keeps one out
+        patched.setattr(os, "open", refusing)  # as root, no mode keeps one out
         assert [each.path for each in place.discover().problems] == [path]
     assert place.ids() == ["a"]
 
