@@ -18,6 +18,7 @@ from hotswap.config import Config, effective_config, structure_config
 from hotswap.errors import ConfigInvalid, ManifestInvalid
 from hotswap.manifest import ConfigSpec, Manifest
 from hotswap.manifest.reader import parse_manifest
+from hotswap.manifest.secret_names import masked_text
 from hotswap.manifest.settings_schema import problems_of_schema
 
 HEAD = '[plugin]\nid = "gauge"\nname = "Gauge"\nversion = "1.0.0"\ntype = "utility"\nhotswap.min_version = "0.1.0"\n'
@@ -284,6 +285,14 @@ def test_no_secret_shows() -> None:
 def test_names_tell_secrets(name: str, value: Any, hidden: bool) -> None:
     """Names of secrets are known by their parts; an empty secret, a number of tokens and a keyword are shown."""
     assert (Config({name: value}).masked()[name] == "***") is hidden
+
+
+def test_an_address_keeps_the_secrets_of_its_query() -> None:
+    """A key among an address's parameters is masked and found; other parameters, and texts that are none, show."""
+    text, found = masked_text("https://user:pw1@host/v1?page=2&api_key=k123&access_token=t456#top")
+    assert text == "https://user:***@host/v1?page=2&api_key=***&access_token=***#top"
+    assert found == {"pw1", "k123", "t456"}
+    assert masked_text("really?token=yes") == ("really?token=yes", set())
 
 
 def test_a_list_within_a_secret_is_secret() -> None:

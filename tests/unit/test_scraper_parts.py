@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
 
 from hotswap_adapters.scraper.address import absolute, parse, scheme_of, shown
+from hotswap_adapters.scraper.content import read
 from hotswap_adapters.scraper.politeness import Lanes, Limits
 from hotswap_adapters.scraper.retry import seconds_of
 from hotswap_ports.errors import InvalidRequest
+from hotswap_ports.scraper import Page
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -106,3 +109,33 @@ async def test_a_hold_is_bounded() -> None:
     now = 601.0
     async with lanes.turn("host", lambda: 1.0):
         pass
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div>" * 100_000 + "The mill stands by the river." + "</div>" * 100_000,
+        f"<p {' '.join(f'a{number}' for number in range(100_000))}>The mill stands by the river.</p>",
+    ],
+    ids=["nested", "attributes"],
+)
+def test_a_page_that_would_keep_a_parser_busy_is_read_without_one(html: str) -> None:
+    """Markup whose parsing takes the square of its size is not parsed: what stands between its tags is the text."""
+    began = time.process_time()
+    found = read(html.encode(), "text/html", None, "https://example.org/", {"https"})
+    assert found.text == "The mill stands by the river."
+    assert time.process_time() - began < 5
+
+
+def test_a_title_is_bounded() -> None:
+    """A page that calls itself by a megabyte is called by its beginning."""
+    html = f"<title>{'Mill ' * 200_000}</title><p>The mill stands by the river.</p>"
+    page = Page("https://example.org/", "", fetched_at=NOW)
+    assert read(html.encode(), "text/html", None, page.url, {"https"}).into(page).title == ("Mill " * 60)
+
+
+def test_a_key_in_a_query_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The extraction, which logs addresses, is not told the query of one."""
+    with caplog.at_level("DEBUG"):
+        read(b"<html></html>", "text/html", None, "https://example.org/?api_key=k123", {"https"})
+    assert "k123" not in caplog.text

@@ -23,6 +23,37 @@ _BLOCKS = (
     "table,tr,blockquote,figure,figcaption,address,pre,br"
 )
 _BREAK = "\x1e"
+_MOST_NESTED = 5_000
+"""Elements open at once, and attributes of one tag: the time of parsers grows with the square of either (200,000 took
+minutes, and cannot be interrupted). Browsers stop nesting at 512."""
+_TAG = re.compile(r"<(/?)([A-Za-z][^\s/<>]*)([^<>]*)")
+_ANY_TAG = re.compile(r"<[^<>]*>")
+_SHUT = frozenset(
+    (
+        "area",
+        "base",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "source",
+        "track",
+        "wbr",
+        "p",
+        "li",
+        "dt",
+        "dd",
+        "tr",
+        "td",
+        "th",
+        "option",
+    )
+)
+"""Elements that have no end, or whose end need not be written."""
 _SHORT = 250  # characters; trafilatura's own bound for a text that it trusts (MIN_EXTRACTED_SIZE)
 
 _log = logging.getLogger(__name__)
@@ -33,7 +64,12 @@ for _name in ("trafilatura", "htmldate", "justext", "courlan"):
 
 
 def read_html(html: str, links: Links) -> Content:
-    """Return the main text of a page, without menus and footers; all its visible text where no main text is found."""
+    """Return the main text of a page, without menus and footers; all its visible text where no main text is found.
+
+    Of a page that is nested too deep to be parsed, all that stands between its tags is the text.
+    """
+    if _is_hostile(html):
+        return Content(paragraphs(tuple(map(one_line, _ANY_TAG.split(html)))))
     tree = LexborHTMLParser(html)
     base = tree.css_first("base[href]")
     page = links.base
@@ -48,7 +84,7 @@ def read_html(html: str, links: Links) -> Content:
     language = (root.attributes.get("lang") or "").strip() if root is not None else ""
     heading = tree.css_first("title") or tree.css_first("h1")
     title = one_line(heading.text()) if heading is not None else ""
-    main = _main(html, page)
+    main = _main(html, page.partition("?")[0])  # it is logged, and a query may hold a key
     return Content(
         text=main.text if len(main.text) >= _SHORT else _visible(tree) or main.text,
         title=_title(title, main.title),
@@ -57,6 +93,16 @@ def read_html(html: str, links: Links) -> Content:
         author=main.author,
         published=main.published,
     )
+
+
+def _is_hostile(html: str) -> bool:
+    depth = 0
+    for closes, name, attributes in _TAG.findall(html):
+        if name.lower() not in _SHUT:
+            depth = max(0, depth - 1) if closes else depth + 1
+        if depth > _MOST_NESTED or (len(attributes) > 2 * _MOST_NESTED and len(attributes.split()) > _MOST_NESTED):
+            return True
+    return False
 
 
 def _title(written: str, found: str) -> str:

@@ -14,6 +14,8 @@ _SECRET_TEXT = re.compile(
 )
 _IN_ADDRESS = re.compile(r"(?<=://)([^/?#@\s:]*):([^/?#\s]+)(?=@)")
 
+_IN_QUERY = re.compile(r"(?<=[?&])([^?&=#\s]+)=([^&#\s]+)")
+
 
 def is_secret(name: str, schema: Mapping[str, Any], value: Any) -> bool:
     """Return whether the setting ``name`` must not be shown.
@@ -29,6 +31,19 @@ def is_secret(name: str, schema: Mapping[str, Any], value: Any) -> bool:
 
 
 def masked_text(text: str) -> tuple[str, set[str]]:
-    """Return ``text`` without the passwords in addresses (``postgres://user:password@host``), and those passwords."""
+    """Return ``text`` without what addresses in it keep secret, and those secrets.
+
+    They are passwords (``postgres://user:password@host``) and parameters with a secret's name (``?token=...``).
+    """
     found = {match[2] for match in _IN_ADDRESS.finditer(text)}
-    return _IN_ADDRESS.sub(rf"\1:{MASK}", text), found
+    text = _IN_ADDRESS.sub(rf"\1:{MASK}", text)
+    if "://" not in text:
+        return text, found
+
+    def masked(match: re.Match[str]) -> str:
+        if not is_secret(match[1], {}, match[2]):
+            return match[0]
+        found.add(match[2])
+        return f"{match[1]}={MASK}"
+
+    return _IN_QUERY.sub(masked, text), found
