@@ -15,7 +15,7 @@ from hotswap.plan import Plan
 from hotswap.planner import Planner
 from hotswap.proposals import Proposals
 from hotswap.settings import Settings
-from hotswap.states import State
+from hotswap.states import STUCK, State
 from hotswap.undo import cancelling
 
 _inside: ContextVar[frozenset[asyncio.Task[Plan]]] = ContextVar("hotswap_changes", default=frozenset())
@@ -123,7 +123,7 @@ class Changes(Proposals):
     def _commit(self, plan: Plan) -> None:
         for each in set(plan.settings.disabled) - set(self.settings.disabled):
             note = self.lifecycle.notes.get(each)
-            if note is not None and note.state in (State.FAILED, State.BLOCKED, State.WAITING):
+            if note is not None and note.state in STUCK:
                 self.lifecycle.note(each, State.DISABLED, "disabled in the settings")
         self.settings = plan.settings
         self.solution = plan.solution

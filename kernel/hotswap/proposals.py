@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -18,6 +19,7 @@ from hotswap.planner import Planner
 from hotswap.resolver import Solution
 from hotswap.settings import Settings
 from hotswap.settings_tables import split_requirement
+from hotswap.states import STUCK
 
 
 class Proposals:
@@ -174,7 +176,13 @@ class Proposals:
         return asked
 
     def _solve(self, settings: Settings, wanted: Mapping[str, SpecifierSet], only: Collection[str] | None) -> Solution:
+        """Solve without the plugins that could not be opened before, if it can be done: they burden no other change."""
         active: dict[str, Version] = {key: each.manifest.version for key, each in self.lifecycle.instances.items()}
+        ids = set(self.planner.catalog.ids())
+        stuck = {key for key, note in self.lifecycle.notes.items() if note.state in STUCK} - wanted.keys()
+        if only is None and not stuck.isdisjoint(ids):
+            with suppress(HotswapError):  # raised again below, if those that are stuck do not help either
+                return self.planner.solve(settings, wanted, active=active, only=ids - stuck, previous=self.solution)
         return self.planner.solve(settings, wanted, active=active, only=only, previous=self.solution)
 
 

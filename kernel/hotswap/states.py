@@ -39,6 +39,9 @@ class State(Enum):
         return self is State.WAITING
 
 
+STUCK = frozenset({State.FAILED, State.BLOCKED, State.WAITING})
+"""Wanted, and not open."""
+
 _MEANING = {
     State.DISCOVERED: "its manifest was found; nothing asks for it",
     State.RESOLVED: "it is part of the solution and about to be opened",

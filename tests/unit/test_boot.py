@@ -22,7 +22,7 @@ async def until(running: Kernel, plugin: str, state: State) -> None:
     """Wait until a plugin is in a state."""
     async with asyncio.timeout(10):
         while running.plugins()[plugin].state is not state:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
 
 def test_backoff_grows_up_to_a_bound() -> None:
@@ -60,7 +60,7 @@ async def test_what_is_not_ready_is_tried_until_it_is(tmp_path: Path) -> None:
     async with kernel(tmp_path / "p", "needy", backoff=AT_ONCE) as running:
         async with asyncio.timeout(10):
             while len(JOURNAL.get(str(tmp_path), [])) < 5:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.001)
         await until(running, "own", State.WAITING)
         assert running.plugins()["needy"].blocked_by == ("own",)
         flag.touch()
@@ -116,7 +116,7 @@ async def test_leaving_while_something_waits_ends_the_waiting(tmp_path: Path) ->
     config = probing(tmp_path, own={"start": "not-ready"})
     async with kernel(tmp_path, "own", config=config, backoff=AT_ONCE):
         while len(JOURNAL[str(tmp_path)]) < 20:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
     assert asyncio.all_tasks() == before
     assert JOURNAL[str(tmp_path)].count("own.initialize") == JOURNAL[str(tmp_path)].count("own.undo")
 

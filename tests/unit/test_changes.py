@@ -15,6 +15,7 @@ from hotswap import (
     KernelNotRunning,
     PlanOutdated,
     PluginInUse,
+    PluginLoadFailed,
     PluginNotFound,
     PortUnknown,
     ProviderNotFound,
@@ -91,7 +92,7 @@ async def test_leaving_the_kernel_while_calls_drain_closes_old_and_new(tmp_path:
         await reached(str(tmp_path), "own.greet")
         change = asyncio.create_task(running.configure("own", {"a": 1}))
         while running.settings.config["own"].get("a") is None:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
         asyncio.get_running_loop().call_later(0.01, gate(str(tmp_path), "own.greet").set)
     assert await call == "own greets x"
     with pytest.raises(KernelNotRunning):
@@ -108,7 +109,7 @@ async def test_settings_are_in_force_from_the_switch_on(tmp_path: Path) -> None:
         plan = await running.plan(disable=["own"])
         change = asyncio.create_task(running.disable("own"))
         while running.plugins()["own"].state is not State.DRAINING:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
         assert running.settings.disabled == ("own",)
         gate(str(tmp_path), "own.greet").set()
         await asyncio.gather(call, change)
@@ -134,7 +135,7 @@ async def test_no_secret_stands_in_the_name_of_a_task(tmp_path: Path) -> None:
     async with kernel(tmp_path, "own", config=probing(tmp_path, own={})) as running:
         change = asyncio.create_task(running.configure("own", {"password": "hunter2", "start": "gate"}))
         while JOURNAL[str(tmp_path)].count("own.start") < 2:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
         assert "hunter2" not in repr([each.get_name() for each in asyncio.all_tasks()])
         gate(str(tmp_path), "own.start").set()
         await change
@@ -266,7 +267,7 @@ async def test_reload_opens_what_could_not_be_opened(tmp_path: Path) -> None:
         assert await running.get(Greeter).greet("x") == "hello x"
         async with asyncio.timeout(10):
             while running.plugins()["needy"].state is not State.ACTIVE:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.001)
 
 
 async def test_a_reload_that_fails_keeps_the_catalog(tmp_path: Path) -> None:
@@ -288,7 +289,7 @@ async def test_a_reload_that_fails_keeps_the_catalog(tmp_path: Path) -> None:
         gate(str(tmp_path), "own.start2").set()
         async with asyncio.timeout(10):
             while running.plugins()["own"].version != "2.0.0":
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.001)
         assert running.catalog is not catalog
         assert await running.get(Greeter).greet("x") == "own welcomes x"
 
@@ -343,7 +344,7 @@ async def test_leaving_at_every_step_of_a_change_closes_each_generation_once(tmp
             change = asyncio.create_task(running.configure("own", {"a": 1}))
             async with asyncio.timeout(10):
                 while JOURNAL[str(tmp_path)].count("own.init") < 2:
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0.001)
             for _ in range(steps):
                 await asyncio.sleep(0)
             finished += change.done()
@@ -378,3 +379,22 @@ async def test_a_selection_may_change_what_is_rebuilt_and_nothing_else(tmp_path:
     async with kernel(tmp_path, "english", "german", ports={"greeter": ("english",)}) as running:
         assert not await running.select("greeter", "english", "german")
         assert running.settings.ports["greeter"] == ("english", "german")
+
+
+async def test_what_could_not_be_opened_is_no_burden_on_other_changes(tmp_path: Path) -> None:
+    """A selected provider that failed at the start, with another behind it, does not fail what is enabled later."""
+    write_plugin(tmp_path, "broken", "1 / 0", provides={"greeter": "Hello"})
+    greeter(tmp_path, "english")
+    write_plugin(tmp_path, "ticker", "", requires={"greeter": ">=1"})
+    write_plugin(tmp_path, "other", "")
+    enabled = ("english", "ticker")
+    async with kernel(tmp_path, *enabled, ports={"greeter": ("broken", "english")}) as running:
+        assert running.plugins()["broken"].state is State.FAILED
+        assert await running.get(Greeter).greet("x") == "hello x"
+        plan = await running.enable("other")
+        assert [str(each) for each in plan.steps] == ["start other 1.0.0 (enabled in the settings)"]
+        with pytest.raises(PluginLoadFailed):
+            await running.enable("broken")
+        greeter(tmp_path, "broken", "mended")
+        await running.enable("broken")
+        assert await running.get(Greeter).greet("x") == "mended x"

@@ -184,7 +184,7 @@ async def test_a_call_in_flight_survives_the_swap(tmp_path: Path) -> None:
         await adapter.inside.wait()
         change = asyncio.create_task(running.disable("slow"))
         while running.plugins()["slow"].state is not State.DRAINING:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
         assert await handle.greet("two") == "hello two"
         assert not adapter.closed
         adapter.gate.set()

@@ -172,7 +172,7 @@ async def test_health_survives_a_change_meanwhile(tmp_path: Path) -> None:
         gate(str(tmp_path), "own.health").clear()
         asked = asyncio.create_task(running.health())
         while JOURNAL[str(tmp_path)].count("own.health") < 2:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
         asked.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asked
@@ -360,7 +360,7 @@ async def test_a_task_group_that_fails_makes_its_plugin_unhealthy(tmp_path: Path
     async with kernel(tmp_path, "own") as running:
         async with asyncio.timeout(10):
             while (await running.health())["own"].status == "healthy":
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.001)
         assert (await running.health())["own"].message == "a task of its own has failed, and ended it"
         with pytest.raises(TeardownFailed, match="ValueError: in the background"):
             await running.disable("own")
@@ -503,7 +503,7 @@ async def test_a_call_in_flight_reaches_what_it_needs_while_both_leave(tmp_path:
         await reached(str(tmp_path), "ticker.now")
         change = asyncio.create_task(running.disable("english", cascade=True))
         while running.plugins()["english"].state is not State.DRAINING:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
         with pytest.raises(PortUnfilled):
             running.get(Greeter)
         gate(str(tmp_path), "ticker.now").set()

@@ -175,7 +175,7 @@ async def test_a_stream_holds_its_lease_until_it_ends_is_closed_or_is_garbage(sl
     gc.collect()
     async with asyncio.timeout(5):
         while slot.generation.leases:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
     assert target.ended == 3
 
 
