@@ -176,7 +176,7 @@ async def reached(journal: str, step: str) -> None:
     """Wait until a probe has come to a step."""
     async with asyncio.timeout(10):
         while step not in JOURNAL.get(journal, []):
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
 
 
 def probe(root: Path, plugin: str, *, extra: str = "", needs: str = "", keep: str = "pass", **tables: Any) -> Path:
