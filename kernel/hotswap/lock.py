@@ -32,6 +32,8 @@ _HEADER = """\
 # Keep it with hotswap.toml; do not edit it. `hotswap apply` writes it anew.
 """
 _MAX_BYTES = 16_000_000
+_LONG_KEY = re.compile(rb"""(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){40}""")
+"""A key, or a word, of more than 40 parts: tomllib takes an hour for a key of half a million."""
 _ID = re.compile(r"[a-z][a-z0-9-]*")
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{64})?")
 _PORT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -124,6 +126,8 @@ def read(path: Path) -> Lock:
         raise LockInvalid(str(path), f"it cannot be read ({error.strerror})") from error
     if len(data) > _MAX_BYTES:
         raise LockInvalid(str(path), f"it is larger than {_MAX_BYTES} bytes")
+    if any(line.count(b".") >= 40 and _LONG_KEY.search(line) for line in data.split(b"\n")):
+        raise LockInvalid(str(path), "it is not TOML that can be read: a key has more than 40 parts")
     try:
         table = tomllib.loads(data.decode())
     except (ValueError, RecursionError) as error:

@@ -232,6 +232,15 @@ def test_a_lock_in_no_folder_is_refused(tmp_path: Path) -> None:
         write(tmp_path / "none" / "hotswap.lock", Lock((), ""))
 
 
+@pytest.mark.parametrize("text", ["a." * 1_000_000 + "a = 1", f"{GOOD}ports = {{ {'a . ' * 1_000_000}a = 1 }}"])
+def test_a_key_without_end_is_refused_at_once(tmp_path: Path, text: str) -> None:
+    """A key of a million parts, which would keep the parser for hours, is no lock."""
+    path = tmp_path / "hotswap.lock"
+    path.write_text(text)
+    with pytest.raises(LockInvalid, match="more than 40 parts"):
+        read(path)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_is_no_lock(tmp_path: Path) -> None:
     """A named pipe is neither waited for nor replaced by a file, also where a link leads to it (as to a device)."""
