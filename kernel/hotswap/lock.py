@@ -32,7 +32,7 @@ _HEADER = """\
 # Keep it with hotswap.toml; do not edit it. `hotswap apply` writes it anew.
 """
 _MAX_BYTES = 16_000_000
-_LONG_KEY = re.compile(rb"""(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){40}""")
+_LONG_KEY = re.compile(rb"""(?<![\w"'-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){40}""")
 """A key, or a word, of more than 40 parts: tomllib takes an hour for a key of half a million."""
 _ID = re.compile(r"[a-z][a-z0-9-]*")
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{64})?")
