@@ -17,7 +17,7 @@ from hotswap.lock import Lock
 from hotswap.manifest import Manifest
 from hotswap.plan import Plan, Running, make_plan
 from hotswap.port_directory import PortDirectory
-from hotswap.resolver import Request, Solution, resolve
+from hotswap.resolver import Request, Solution, decide, resolve
 from hotswap.settings import Settings
 from hotswap.version import __version__
 
@@ -113,16 +113,18 @@ class Planner:
             if not names:
                 return
             trial = {**kept, **{each: all_wanted[each] for each in names}}
-            try:
-                best = resolve(self.request(settings, trial, locked=locked))
-            except HotswapError as error:
-                if len(names) == 1:
-                    left_out[names[0]] = _with_disabled(error, settings)
-                    return
+            request = self.request(settings, trial, locked=locked)
+            answer = decide(request)
+            if isinstance(answer, Solution):
+                best = answer
+                kept.update(trial)
+            elif len(names) == 1:
+                from hotswap.resolver.explain import explain  # only now is the refusal worth explaining
+
+                left_out[names[0]] = _with_disabled(explain(request, answer), settings)
+            else:
                 add(names[: len(names) // 2])
                 add(names[len(names) // 2 :])
-            else:
-                kept.update(trial)
 
         add(list(all_wanted))
         return best, left_out

@@ -13,10 +13,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks.rows import Row, print_rows
-
 from hotswap.catalog import Catalog, discover
 from hotswap.settings import Settings
+from tests.benchmarks.rows import Row, print_rows
 
 PLUGINS = 1_000
 MANIFEST = """\
