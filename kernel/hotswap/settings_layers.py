@@ -70,9 +70,12 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
     problems: list[str] = []
     for name in sorted(environ):
         path = _variable_path(name)
-        if path is None or not environ[name]:
+        if not environ[name]:
             continue
-        if not _names_setting(path):
+        if path is None:
+            if meant := _meant(name):
+                problems.append(f"sets nothing: write {meant} @ {name}")
+        elif not _names_setting(path):
             problems.append(f"names no setting @ {name}")
         elif not _put(tables, path, from_text(path, environ[name])):
             problems.append(f"contradicts a shorter variable that sets the whole @ {name}")
@@ -145,6 +148,19 @@ def _variable_path(name: str) -> tuple[str, ...] | None:
             plugin, *keys = rest.removeprefix(table).lower().split("__")
             return table[:-2].lower(), plugin.replace("_", "-"), *keys
     return None
+
+
+def _meant(name: str) -> str:
+    """Return how a variable is written that begins like a setting's and has the wrong number of underscores."""
+    if name == "HOTSWAP_CONFIG_FILE":
+        return ""
+    found = re.fullmatch(rf"{PREFIX}(?:(PLUGINS|PORTS)_+|(CONFIG|TRUST|GRANTS)_(?=[^_]))(.*)", name)
+    if found is None:
+        return ""
+    flat, deep, rest = found.groups()
+    if flat:
+        return f"{PREFIX}{flat}_{rest}"
+    return f"{PREFIX}{deep}__{'ID' if deep == 'TRUST' else 'ID__KEY'}"
 
 
 def _names_setting(path: tuple[str, ...]) -> bool:

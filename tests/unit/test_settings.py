@@ -332,7 +332,9 @@ def test_problems_of_the_environment(tmp_path: Path) -> None:
 
 
 def test_variables_that_name_nothing(tmp_path: Path) -> None:
-    """A variable without a key, or one that contradicts a shorter one, is a problem; an empty one is unset."""
+    """A variable without a key, with too many or too few underscores, or one that contradicts a shorter one, is a
+    problem; an empty one is unset.
+    """
     found = problems(
         tmp_path,
         '[ports]\nAI = "x"',
@@ -344,14 +346,19 @@ def test_variables_that_name_nothing(tmp_path: Path) -> None:
             "HOTSWAP_TRUST__A__B": "verified",
             "HOTSWAP_PORTS_": "x",
             "HOTSWAP_PORTS_AI": "",
-            "HOTSWAP_PLUGINS__ENABLED": "belongs to nobody",
+            "HOTSWAP_PLUGINS__ENABLED": "a",
+            "HOTSWAP_CONFIG_A__KEY": "1",
+            "HOTSWAP_GRANTS_A": "",
+            "HOTSWAP_CONFIGURED": "belongs to nobody",
         },
     )
     assert found == [
         "'AI' is no name of a port (small letters, digits, underscores) @ $.ports.AI",
+        "sets nothing: write HOTSWAP_CONFIG__ID__KEY @ HOTSWAP_CONFIG_A__KEY",
         "names no setting @ HOTSWAP_CONFIG__A",
         "names no setting @ HOTSWAP_CONFIG__A__",
         "contradicts a shorter variable that sets the whole @ HOTSWAP_CONFIG__B__KEY__DEEPER",
+        "sets nothing: write HOTSWAP_PLUGINS_ENABLED @ HOTSWAP_PLUGINS__ENABLED",
         "names no setting @ HOTSWAP_PORTS_",
         "names no setting @ HOTSWAP_TRUST__A__B",
     ]
