@@ -97,11 +97,16 @@ class _Look:
         """Take an explicit path: here, unlike elsewhere, it is a problem when nothing is there."""
         if os.path.isdir(path):
             if not self.take("path", path) and not self.into("path", path):
-                self.result.problems.append(Problem(Path(path), PluginNotFound(path)))
+                self._missing(path, f"Neither the folder nor one in it has a {MANIFEST}.")
         elif not os.path.lexists(path):
-            self.result.problems.append(Problem(Path(path), PluginNotFound(path)))
+            self._missing(path, "There is no such path. Name a plugin's folder, or a folder of plugins' folders.")
         elif os.path.basename(path) != MANIFEST or not self.take("path", os.path.dirname(path)):
             self._refuse(path, "it is neither a folder nor a plugin.toml")
+
+    def _missing(self, path: str, why: str) -> None:
+        error = PluginNotFound(path)
+        error.hint = why
+        self.result.problems.append(Problem(Path(path), error))
 
     def into(self, door: str, folder: str, package: str | None = None) -> bool:
         """Take every plugin folder in ``folder``, which need not be there; False when it held none.

@@ -112,6 +112,9 @@ def test_paths_that_hold_nothing(tmp_path: Path) -> None:
         "No plugin '/empty' was found.",
         "/notes.txt is not a valid manifest:\n  - it is neither a folder nor a plugin.toml",
     ]
+    hints = [getattr(each.error, "hint", "") for each in found.problems]
+    assert hints[0].startswith("There is no such path.")
+    assert hints[1] == "Neither the folder nor one in it has a plugin.toml."
 
 
 def test_links(tmp_path: Path) -> None:
