@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotswap_plugins.research.secrets import masked, redact
-from hotswap_plugins.research.sources import Target, anonymous, canonical, inside, locate, signed_in, site
+from hotswap_plugins.research.sources import Target, anonymous, by_path, canonical, inside, locate, signed_in, site
 from hotswap_ports import InvalidRequest, NotFound
 
 
@@ -157,7 +157,7 @@ def test_secrets_are_masked(url: str, shown: str) -> None:
     """Logins, and parameters whose names say that they are secret."""
     assert masked(url) == shown
     assert masked(shown) == shown
-    assert shown in repr(Target.of(url))
+    assert by_path(shown) in repr(Target.of(url))
     assert url == shown or url not in repr(Target.of(url))
 
 
@@ -186,3 +186,9 @@ def test_a_name_that_is_no_text_is_told_as_one(tmp_path: Path, monkeypatch: pyte
     missing = locate(os.fsdecode(b"b\xff.md"))
     assert "b\ufffd.md" in str(missing.error)
     assert str(missing.error.hint if missing.error else "").encode("utf-8")
+
+
+def test_a_file_is_shown_by_its_path() -> None:
+    """Errors, notes and progress name a file as people do; an address on the web stays one, without its secrets."""
+    assert Target.of("file:///srv/a%20%C3%BC.md").shown == "/srv/a ü.md"
+    assert Target.of("https://h.example/a%20b?token=abc").shown.startswith("https://h.example/a%20b")

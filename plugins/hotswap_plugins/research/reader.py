@@ -167,7 +167,7 @@ class Reader:
         entries = tuple(each for each in _canonical(page.links) if any(inside(each, folder) for folder in here))
         for gone in sorted(set(stored.record.links) - set(entries)) if stored.record else ():
             await self.forget(Target.of(gone))
-        record = Record(target.shown, page.title, links=entries, folder=True)
+        record = Record(masked(target.url), page.title, links=entries, folder=True)
         if record != stored.record:
             await self._records.save(target.key, record, stored.version)
         return Outcome(target, record, url=target.url, links=entries)

@@ -11,6 +11,7 @@ from hotswap_plugins.research.answer import Found, renumber
 from hotswap_plugins.research.config import ResearchConfig
 from hotswap_plugins.research.overview import Overview, key_phrases
 from hotswap_plugins.research.records import Record
+from hotswap_plugins.research.sources import by_path
 from hotswap_plugins.research.walk import Walked
 from hotswap_ports import Answer, KeyPoint, Passage, Report, Source
 
@@ -110,8 +111,8 @@ def _notes(findings: Findings) -> tuple[str, ...]:
             )
     notes.extend(f"{outcome}: its stored text of an earlier run was used." for outcome in _stale(findings))
     notes.extend(
-        f"{record.url}: long; its summary is made from the first {config.summary_chars:,} characters, and at most "
-        f"{config.max_passages} passages of it can be found (settings summary_chars, max_passages of research)."
+        f"{by_path(record.url)}: long; its summary is made from the first {config.summary_chars:,} characters, and at "
+        f"most {config.max_passages} passages of it can be found (settings summary_chars, max_passages of research)."
         for _, record in findings.pages
         if record.cut
     )

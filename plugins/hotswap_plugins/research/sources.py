@@ -28,7 +28,7 @@ class Target:
     url: str = field(repr=False)
     """Canonical, secrets included."""
     shown: str
-    """What stands for the address wherever somebody may read it."""
+    """What stands for the address wherever somebody may read it: a file's path, any other without its secrets."""
 
     @classmethod
     def of(cls, url: str) -> Target:
@@ -38,7 +38,7 @@ class Target:
             InvalidRequest: it is malformed.
         """
         address = canonical(url)
-        return cls(address, masked(address))
+        return cls(address, by_path(masked(address)))
 
     @property
     def key(self) -> str:
@@ -83,6 +83,11 @@ def locate(name: str) -> Given:
 def readable(name: str) -> str:
     """Return a file's name as text that can be stored: bytes that belong to no character are marked as such."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def by_path(url: str) -> str:
+    """Return a file's address as its path, and any other as it is."""
+    return unquote(url.removeprefix("file://"), errors="replace") if url.startswith("file:///") else url
 
 
 def canonical(url: str) -> str:
