@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Protocol
 
+from hotswap.config import Config
 from hotswap.config_view import LiveConfig
 from hotswap.errors import CapabilityDenied, PortUnfilled
 from hotswap.hooks import Hooks, Staging, surroundings
@@ -97,7 +98,8 @@ class Context(PluginContext):
         self._storage = None if storage is None else ScopedStorage(plugin_id, storage)
         self._budget = TokenBudget(plugin_id, limits.max_tokens_per_minute, clock)
         self._ai = None if ai is None else BudgetedAI(ai, self._budget)
-        self._tracer = PluginTracer(plugin_id, version)
+        self._redact = _redacting(config)
+        self._tracer = PluginTracer(plugin_id, version, redact=lambda text: self._redact(text))
         self._events = PluginEvents(hooks, staging)
         self._exit_stack = exit_stack
         exit_stack.callback(staging.discard)
@@ -160,9 +162,14 @@ class Context(PluginContext):
 
     def replace_config(self, values: Mapping[str, Any]) -> tuple[Exception, ...]:
         """Put other settings in force and tell who watches them; what watchers raised is logged and returned."""
+        self._redact = _redacting(values)
         return self._config.replace(values)
 
     def _require(self, capability: str, used: str) -> None:
         if not self._grants.allows(capability):
             asked = bool(getattr(self._grants.requested, capability))
             raise CapabilityDenied(self._id, capability, used, requested=asked)
+
+
+def _redacting(config: Mapping[str, Any]) -> Callable[[str], str]:
+    return config.redact if isinstance(config, Config) else str

@@ -12,6 +12,7 @@ from attrs import frozen
 from loguru import logger
 
 if TYPE_CHECKING:
+    from loguru import Record
     from opentelemetry.metrics import Histogram, Meter
     from opentelemetry.trace import Tracer as OtelTracer
 
@@ -45,15 +46,24 @@ class PluginTracer:
     application's choice: it sets OpenTelemetry's providers, before or after.
 
     Args:
+        redact: takes the plugin's secrets out of what it logs.
         clock: seconds, for timers.
     """
 
-    def __init__(self, plugin: str, version: str, *, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self,
+        plugin: str,
+        version: str,
+        *,
+        redact: Callable[[str], str] = lambda text: text,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._plugin = plugin
+        self._redact = redact
         self._version = version
         self._clock = clock
         self._histograms: dict[tuple[str, str], Histogram] = {}
-        self._log = cast("Log", logger.bind(plugin=plugin))
+        self._log = cast("Log", logger.bind(plugin=plugin).patch(self._masked))
 
     @property
     def log(self) -> Log:
@@ -75,6 +85,11 @@ class PluginTracer:
         """Record in the histogram ``name``, in seconds, how long the ``with`` took, also when it raised."""
         api = telemetry()
         return nullcontext() if api is None else self._timed(api, name, attributes)
+
+    def _masked(self, record: Record) -> None:
+        record["message"] = self._redact(record["message"])
+        extra = record["extra"]  # loguru keeps there what was passed by keyword to be formatted
+        extra.update({name: self._redact(value) for name, value in extra.items() if isinstance(value, str)})
 
     @contextmanager
     def _traced(self, api: Telemetry, name: str, attributes: dict[str, Attribute]) -> Iterator[None]:

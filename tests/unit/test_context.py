@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from loguru import logger
 
+from hotswap.config import Config
 from hotswap.config_view import LiveConfig
 from hotswap.context import Context
 from hotswap.errors import CapabilityDenied, HookAborted, HookInvalid, PortUnfilled
@@ -65,6 +66,19 @@ def host() -> Host:
 
 
 class TestContext:
+    def test_its_log_masks_the_secrets_in_force(self, host: Host) -> None:
+        """The plugin's log shows none of its secrets, also after they were changed."""
+        lines: list[str] = []
+        sink = logger.add(lines.append, format="{message}")
+        try:
+            context = host.context(config=Config({"token": "first-secret"}, plugin="news"))
+            context.tracer.log.info("{}", "first-secret")
+            context.replace_config(Config({"token": "second-secret"}, plugin="news"))
+            context.tracer.log.info("{}", "second-secret")
+        finally:
+            logger.remove(sink)
+        assert [each.strip() for each in lines] == ["***", "***"]
+
     def test_it_says_who_it_is_for(self, host: Host) -> None:
         """A context knows its plugin, and satisfies what ports promise plugin authors."""
         context = host.context()

@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from hotswap import tracing
+from hotswap.config import Config
 from hotswap.tracing import PluginTracer, Telemetry
 
 
@@ -66,6 +67,18 @@ def test_a_log_is_bound_to_the_plugin() -> None:
         logger.remove(sink)
     assert [(each["message"], each["extra"]["plugin"]) for each in records] == [("3 pages", "news")]
     assert records[0]["name"] == __name__
+
+
+def test_a_log_shows_no_secret() -> None:
+    """What a plugin logs of its own secrets is masked, in the message and in what was passed by keyword."""
+    records: list[Any] = []
+    sink = logger.add(lambda message: records.append(message.record), format="{message}")
+    config = Config({"api_key": "sk-0123456789"}, plugin="news")
+    try:
+        PluginTracer("news", "1.0.0", redact=config.redact).log.info("{} {key}", "sk-0123456789", key="sk-0123456789")
+    finally:
+        logger.remove(sink)
+    assert (records[0]["message"], records[0]["extra"]["key"]) == ("*** ***", "***")
 
 
 def test_spans_nest_and_have_the_plugins_name(collector: Collector) -> None:
