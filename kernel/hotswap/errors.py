@@ -18,6 +18,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {' or '.join(repr(each) for each in close)}?" if close else ""
 
 
+def says(error: BaseException) -> str:
+    """Return ``str(error)``; an exception that a plugin wrote may not even be able to say what it is."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - the error that is being reported is the one that counts
+        return "its message cannot be read"
+
+
 class HotswapError(Exception):
     """The base of every error that the kernel raises on purpose."""
 
@@ -399,7 +407,7 @@ class TeardownFailed(ExceptionGroup[Exception], HotswapError):
     code = "PLUG-028"
 
     def __new__(cls, errors: Sequence[Exception]) -> TeardownFailed:
-        lines = "".join(f"\n  - {type(each).__name__}: {each}" for each in errors)
+        lines = "".join(f"\n  - {type(each).__name__}: {says(each)}" for each in errors)
         return super().__new__(cls, f"Everything was closed, with {len(errors)} error(s) on the way:{lines}", errors)
 
     def __init__(self, errors: Sequence[Exception]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from attrs import evolve, field, frozen
@@ -17,7 +18,7 @@ from hotswap.catalog import Found, trust_of
 from hotswap.config import Config, effective_config
 from hotswap.consumer import Consumer
 from hotswap.context import Context
-from hotswap.errors import ConfigInvalid, HotswapError, InjectionFailed, IsolationRequired, PluginInitFailed
+from hotswap.errors import ConfigInvalid, HotswapError, InjectionFailed, IsolationRequired, PluginInitFailed, says
 from hotswap.hooks import Hooks
 from hotswap.injection import Need, needs_of
 from hotswap.keeper import Keeper
@@ -173,7 +174,9 @@ class Instance:
         await self._step("initialize", lambda: plugin.initialize(self.context))
         self.stack.push_async_callback(plugin.cleanup)
         for provide, cls in loaded.adapters.items():
-            adapter = await self._step(f"{cls.__name__}.__init__", lambda p=provide, c=cls: self._adapter(p, c))  # type: ignore[misc]
+            needs = self.prepared.adapter_needs[provide]
+            made = await self._step(f"{cls.__name__}.__init__", partial(self._construct, cls, needs))
+            adapter = await self._step(f"{cls.__name__}.__aenter__", partial(self._enter, made))
             provider = Provider(provide.port, provide.name, self.id, self.manifest.raw_version)
             self.generations.append(Generation(provider, adapter, self._number, self._redact))
         await self._step("start", plugin.start)
@@ -186,7 +189,7 @@ class Instance:
         try:
             await plugin.validate_config(self.prepared.config)
         except ValueError as error:
-            raise ConfigInvalid(self.id, [self._redact(str(error))]) from error
+            raise ConfigInvalid(self.id, [self._redact(says(error))]) from error
 
     async def _health(self, plugin: Plugin) -> Health:
         health: object = await plugin.health()
@@ -200,15 +203,14 @@ class Instance:
             cls, needs, consumer=self.consumer, config=config, context=context, expected=self._expected
         )
 
-    async def _adapter(self, provide: Provide, cls: type[Port]) -> Port:
-        """Construct an adapter; one that is an async context manager is entered, and left when the plugin closes."""
-        adapter = await self._construct(cls, self.prepared.adapter_needs[provide])
+    async def _enter(self, adapter: Port) -> Port:
+        """Enter an adapter that is an async context manager; it is left when the plugin closes."""
         if not isinstance(adapter, AbstractAsyncContextManager):
             return adapter
         entered: object = await self.stack.enter_async_context(adapter)
         if entered is None:
             return adapter
-        port = port_of(cls)
+        port = port_of(type(adapter))
         if port is not None and not isinstance(entered, port):
             raise TypeError(f"its __aenter__ returned {type(entered).__name__}, which is no {port.__name__}")
         return cast("Port", entered)
@@ -220,7 +222,7 @@ class Instance:
             async with limit:
                 return await act()
         except NotReady as error:
-            raise NotReady(self._redact(str(error)), error.hint) from error
+            raise NotReady(self._redact(says(error)), error.hint) from error
         except HotswapError:
             raise
         except Exception as error:  # whatever a plugin raises while it is opened is that plugin's failure
@@ -228,7 +230,7 @@ class Instance:
                 hint = "Raise open_timeout under [plugins] in hotswap.toml."
                 raise PluginInitFailed(self.id, name, f"it took longer than {self._seconds:g} s", hint) from error
             if isinstance(error, PortError):
-                raise PluginInitFailed(self.id, name, self._redact(str(error)), error.hint) from error
+                raise PluginInitFailed(self.id, name, self._redact(says(error)), error.hint) from error
             text = "; ".join(f"{type(each).__name__}: {self._redact(str(each))}" for each in leaves(error))
             raise PluginInitFailed(self.id, name, text) from error
         except BaseException as error:
@@ -257,7 +259,7 @@ class Instance:
         return []
 
     def _without_secrets(self, error: Exception) -> Exception:
-        text = str(error)
+        text = says(error)
         shown = self._redact(text)
         return error if shown == text else RuntimeError(f"{type(error).__name__}: {shown}")
 
@@ -275,7 +277,7 @@ class Instance:
         except Exception as error:  # noqa: BLE001 - a failing check is an answer too
             if limit.expired():
                 return Health("unhealthy", f"health() took longer than {seconds:g} s")
-            return Health("unhealthy", f"health() raised {type(error).__name__}: {self._redact(str(error))}")
+            return Health("unhealthy", f"health() raised {type(error).__name__}: {self._redact(says(error))}")
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) or cancelling() > before:
                 raise
@@ -291,6 +293,6 @@ def _ending(error: BaseException) -> str:
 
 def describe(error: BaseException) -> str:
     """Return an error as one line for a plugin's status."""
-    text = str(error) or type(error).__name__
+    text = says(error) or type(error).__name__
     code: Any = getattr(error, "code", None)
     return f"{code}: {text}" if code else text

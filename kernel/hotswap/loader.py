@@ -20,7 +20,7 @@ from types import ModuleType
 from attrs import frozen
 
 from hotswap.catalog import Found
-from hotswap.errors import PluginLoadFailed, nearest
+from hotswap.errors import PluginLoadFailed, nearest, says
 from hotswap.import_thread import in_thread
 from hotswap.manifest import Manifest, Provide
 from hotswap.port_directory import PortDirectory
@@ -144,10 +144,10 @@ def _import(manifest: Manifest, folder: Path, name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise PluginLoadFailed(
-            manifest.id, f"{error}", _missing_module_hint(manifest, folder, error.name or "")
+            manifest.id, says(error), _missing_module_hint(manifest, folder, error.name or "")
         ) from error
     except Exception as error:  # whatever a plugin raises while it is imported is that plugin's failure
-        raise PluginLoadFailed(manifest.id, f"{type(error).__name__}: {error}", _where(error, folder)) from error
+        raise PluginLoadFailed(manifest.id, f"{type(error).__name__}: {says(error)}", _where(error, folder)) from error
     except SystemExit as error:
         hint = 'Put what is a script under `if __name__ == "__main__":`. ' + _where(error, folder)
         raise PluginLoadFailed(

@@ -16,7 +16,7 @@ from weakref import WeakSet
 
 from attrs import frozen
 
-from hotswap.errors import DrainTimeout, HotswapError, PortUnfilled
+from hotswap.errors import DrainTimeout, HotswapError, PortUnfilled, says
 from hotswap.handles import handle_class, hooked_class
 from hotswap.undo import cancelling
 from hotswap_ports import AdapterFailed, Port, PortError
@@ -67,7 +67,7 @@ class Generation:
             raise error
         if isinstance(error, asyncio.CancelledError) and (asyncio.current_task() is None or cancelling()):
             raise error
-        raise AdapterFailed(self.provider.name, method, error, self._redact(str(error))) from error
+        raise AdapterFailed(self.provider.name, method, error, self._redact(says(error))) from error
 
     def left(self) -> None:
         """Note that a call has left after the generation was retired."""

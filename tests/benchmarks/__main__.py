@@ -1,6 +1,6 @@
 """All benchmarks: ``python -m tests.benchmarks [--quick]``. Exit code 1 when a bound breaks.
 
-The quick form takes fewer rounds on smaller sets, beside whatever else the machine does, so a bound may be passed by half.
+The quick form takes fewer rounds on smaller sets, beside whatever else runs: a bound may be passed by half.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from tests.benchmarks.rows import Row, print_rows
 
 HANDLERS = 5
 BOUND = 3.0
-"""Against five handlers by hand, the event they are given included; 2.0 is the aim. Most of the rest is the guard against
-a hook that calls itself, the isolation in time, and arguments that no handler can change unseen."""
+"""Against five handlers by hand, the event they are given included; 2.0 is the aim. Most of the rest is the guard
+against a hook that calls itself, the isolation in time, and arguments that no handler can change unseen."""
 ANOTHER_THOUSAND = 2.0
 """A call must not notice handlers that are registered at other points."""
 

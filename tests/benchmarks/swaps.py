@@ -1,7 +1,7 @@
 """A swap among 10 and among 1,000 enabled plugins: the cost must not grow with those it does not concern.
 
-Two swaps are measured in kernels that were booted for it: ``select`` between two open providers, and ``configure``, which
-opens a new generation of a plugin and closes the old one.
+Two swaps are measured in kernels booted for it: ``select`` between two open providers, and ``configure``, which opens a
+new generation of a plugin and closes the old one.
 """
 
 from __future__ import annotations

@@ -114,8 +114,8 @@ def started(folder: Path, *arguments: str, changes: Mapping[str, str] | None = N
 def test_signal_ends_in_order(sleeper: Path, number: int, code: int, line: str) -> None:
     """Ctrl-C and SIGTERM end a run with one line and their exit code, after everything was closed in order."""
     with started(sleeper, "run", "sleeper") as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+        assert process.stderr is not None
+        assert process.stderr.readline() == "ready\n"
         process.send_signal(number)
         _, stderr = process.communicate(timeout=30)
     assert (process.returncode, stderr) == (code, line)
@@ -125,10 +125,10 @@ def test_signal_ends_in_order(sleeper: Path, number: int, code: int, line: str) 
 def test_second_ctrl_c_does_not_wait(sleeper: Path) -> None:
     """A plugin that will not close holds up the first Ctrl-C, not the second."""
     with started(sleeper, "run", "sleeper", "--stubborn") as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+        assert process.stderr is not None
+        assert process.stderr.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
-        assert process.stdout.readline() == "closing\n"
+        assert process.stderr.readline() == "closing\n"
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130

@@ -268,3 +268,37 @@ def test_teardown_error_is_a_warning_after_the_report(project: Path) -> None:
     assert "words=('a',)" in result.stdout
     assert "warning[PLUG-028]" in result.stderr
     assert "cannot stop" in result.stderr
+
+
+NOISY = """
+    import sys
+
+    from hotswap_ports import Plugin
+
+    print("imported")
+
+    class Own(Plugin):
+        async def start(self):
+            print("started")
+            sys.stdout.close()
+"""
+
+
+def test_what_plugins_print_stays_out_of_the_data(tmp_path: Path) -> None:
+    """What a plugin prints goes to stderr, also when it closes its stdout: the document on stdout is whole."""
+    project = echo_project(tmp_path)
+    (project / "hotswap.toml").write_text('[plugins]\nenabled = ["echo", "noisy"]\n', "utf-8")
+    write_plugin(project / "plugins", "noisy", NOISY, python={"class_name": "Own"})
+    done = call(project, "run", "echo", "hello", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["stats"] == {"read": 1}
+    assert "imported\nstarted\n" in done.stderr
+
+
+def test_names_that_no_file_can_have(tmp_path: Path) -> None:
+    """A name that is too long for a file, and an option without its value, are mistakes that are named."""
+    project = echo_project(tmp_path)
+    long = call(project, "run", "echo", "--output", "x" * 300)
+    assert (long.exit_code, "error[PLUG-027]" in long.stderr) == (1, True)
+    nothing = call(project, "plan", "--set")
+    assert (nothing.exit_code, "KEY=VALUE" in nothing.stderr) == (2, True)

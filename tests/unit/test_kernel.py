@@ -549,3 +549,13 @@ async def test_plugins_below_verified_are_refused_with_the_setting_to_change(tmp
         with pytest.raises(IsolationRequired) as refused:
             await running.enable("english")
         assert "[trust]" in refused.value.hint
+
+
+async def test_an_error_that_cannot_say_what_it_is(tmp_path: Path) -> None:
+    """An exception whose own __str__ raises is a plugin's failure like any other."""
+    code = 'raise type("Mute", (Exception,), {"__str__": lambda self: 1 / 0})()'
+    write_plugin(tmp_path, "mute", code)
+    async with kernel(tmp_path, "mute") as running:
+        status = running.plugins()["mute"]
+        assert status.state is State.FAILED
+        assert "Mute: its message cannot be read" in status.reason

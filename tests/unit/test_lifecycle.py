@@ -67,9 +67,13 @@ async def test_a_step_that_fails_is_undone_and_named(tmp_path: Path, step: str, 
     async with kernel(tmp_path, config=config, open_timeout=0.05 if what == "hang" else 30.0) as running:
         with pytest.raises(PluginInitFailed) as failed:
             await running.enable("own")
-        assert failed.value.step == {"init": "__init__", "validate": "validate_config"}.get(
-            step, "Hello.__init__" if step in ("adapter", "enter") else step
-        )
+        names = {
+            "init": "__init__",
+            "validate": "validate_config",
+            "adapter": "Hello.__init__",
+            "enter": "Hello.__aenter__",
+        }
+        assert failed.value.step == names.get(step, step)
         expected = {
             "raise": "RuntimeError: no luck with it",
             "timeout": "TimeoutError: ",

@@ -39,6 +39,7 @@ def write_down(invocation: Invocation, settings: Settings, edit: Callable[[Setti
 
 def _put_back(path: Path, before: bytes | None) -> None:
     if before is None:
-        path.unlink(missing_ok=True)
+        if path.exists():  # where it is not, a read-only folder would refuse even to look
+            path.unlink()
     elif path.read_bytes() != before:
         replace_file(Path(os.path.realpath(path)), before)

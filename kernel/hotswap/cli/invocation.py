@@ -80,8 +80,8 @@ def overrides_of(entries: tuple[str, ...]) -> Mapping[str, str]:
     """Split ``--set`` values at their first ``=``; ValueError names one that has none."""
     found: dict[str, str] = {}
     for entry in entries:
-        key, equals, value = entry.partition("=")
+        key, equals, value = (entry or "").partition("=")  # None: the option stood last, without a value
         if not equals or not key.strip():
-            raise ValueError(f"{entry!r} is not KEY=VALUE, like ports.ai=extractive-ai")
+            raise ValueError(f"{entry or 'nothing'!r} is not KEY=VALUE, like ports.ai=extractive-ai")
         found[key.strip()] = value
     return found

@@ -7,10 +7,10 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
 from hotswap.cli.invocation import Invocation
-from hotswap.cli.output import warn, warn_of
+from hotswap.cli.output import plugins_print_to, warn, warn_of
 from hotswap.cli.visible import visible
 from hotswap.errors import TeardownFailed
 from hotswap.states import PluginStatus, State
@@ -38,7 +38,7 @@ def run_async(invocation: Invocation, main: Callable[[], Coroutine[Any, Any, T]]
             interrupts.hold()
 
     try:
-        with _logging(invocation), asyncio.Runner() as runner:
+        with _logging(invocation), plugins_print_to(cast("TextIO", _Stderr())), asyncio.Runner() as runner:
             result = runner.run(watched())
     except BaseException:
         interrupts.check()  # whatever the work made of being cancelled
@@ -136,10 +136,20 @@ def _to_stderr(message: str) -> None:
 
 
 class _Stderr:
-    """The stderr of the moment: while bars are drawn, rich puts another in its place."""
+    """The stderr of the moment (while bars are drawn, rich puts another in its place), for logs and plugins' prints."""
 
-    def write(self, text: str) -> None:
+    encoding = "utf-8"
+    closed = False
+
+    def write(self, text: str) -> int:
         _to_stderr(text)
+        return len(text)
 
     def flush(self) -> None:
         """Do nothing: stderr is not buffered for long."""
+
+    def close(self) -> None:
+        """Do nothing: a plugin that closes its stdout closes nobody else's."""
+
+    def isatty(self) -> bool:
+        return False

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from hotswap.cli.visible import one_line, safe_json, visible
+from hotswap.errors import says
 
 if TYPE_CHECKING:
     from hotswap.cli.invocation import Invocation
@@ -18,6 +20,28 @@ if TYPE_CHECKING:
 TRACEBACK_HINT = "Run again with --debug for the traceback."
 _LAST_COLUMN = 20
 """Characters that the last column of a drawn table has at least."""
+
+
+_apart: list[TextIO] = []
+
+
+def data() -> TextIO | None:
+    """Return where data goes: stdout, also while what plugins print is led elsewhere."""
+    return _apart[-1] if _apart else sys.stdout
+
+
+@contextmanager
+def plugins_print_to(stream: TextIO) -> Iterator[None]:
+    """Lead what is printed by anybody else to ``stream``: a plugin's ``print`` must not spoil a JSON document."""
+    if sys.stdout is None:
+        yield
+        return
+    _apart.append(sys.stdout)
+    try:
+        with redirect_stdout(stream):
+            yield
+    finally:
+        _apart.pop()
 
 
 def coloured(stream: TextIO | None) -> bool:
@@ -36,7 +60,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 def print_text(text: str) -> None:
     """Print data; what could act on the terminal is made visible."""
-    click.echo(visible(text), color=coloured(sys.stdout))
+    click.echo(visible(text), data(), color=coloured(data()))
 
 
 def print_document(invocation: Invocation, schema: str, content: Mapping[str, Any]) -> None:
@@ -44,7 +68,7 @@ def print_document(invocation: Invocation, schema: str, content: Mapping[str, An
     document = {"schema": f"hotswap.{schema}", **content}
     if invocation.warnings:
         document["warnings"] = invocation.warnings
-    click.echo(to_json(document))
+    click.echo(to_json(document), data())
 
 
 def to_json(document: Mapping[str, Any]) -> str:
@@ -88,7 +112,7 @@ def facts_of(error: BaseException) -> dict[str, Any]:
     return {
         "code": str(getattr(error, "code", "")),
         "type": type(error).__name__,
-        "message": str(error),
+        "message": says(error),
         "hint": hint,
         "notes": [str(each) for each in getattr(error, "__notes__", ())],
     }
@@ -117,13 +141,13 @@ def print_block(word: str, colour: str, facts: Mapping[str, Any]) -> None:
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows: a drawn table on a terminal, aligned columns of plain text anywhere else. Nothing is cut off."""
     cells = [[one_line(cell) for cell in row] for row in rows]
-    if is_terminal(sys.stdout):
+    if is_terminal(data()):
         _draw(headings, cells)
         return
     widths = [max(len(row[column]) for row in [headings, *cells]) for column in range(len(headings))]
     for row in [[each.upper() for each in headings], *cells]:
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(padded).rstrip())
+        click.echo("  ".join(padded).rstrip(), data())
 
 
 def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -140,5 +164,5 @@ def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # Text: what a plugin says is never read as markup
     needed = sum(max(len(row[column]) for row in [headings, *rows]) + 3 for column in range(len(headings) - 1))
-    width = max(Console(file=sys.stdout).width, needed + _LAST_COLUMN)
-    Console(file=sys.stdout, width=width).print(table)
+    width = max(Console(file=data()).width, needed + _LAST_COLUMN)
+    Console(file=data(), width=width).print(table)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import attrs
 import click
 
 from hotswap.cli.invocation import Invocation
-from hotswap.cli.output import is_terminal, note, print_block, print_document
+from hotswap.cli.output import data, is_terminal, note, print_block, print_document
 from hotswap.cli.visible import visible
 from hotswap.errors import SettingsConflict
 from hotswap_ports import SourceProblem, WorkflowResult
@@ -25,7 +24,11 @@ def check_output(output: str) -> None:
     if output == _STDOUT:
         return
     path = Path(output).absolute()
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:
+        raise SettingsConflict(output, f"no file can have that name: {error.strerror}", "Name another one.") from error
+    if is_folder:
         raise SettingsConflict(output, "it is a folder", "Name a file in it.")
     if not path.parent.is_dir():
         raise SettingsConflict(output, f"there is no folder {path.parent}", "Make the folder first.")
@@ -47,7 +50,7 @@ def deliver(
         _write(Path(str(output)), text)
         note(invocation, f"Wrote {output}: {len(text):,} characters of {result.rendered.media_type}.")
     elif not invocation.json:
-        click.echo(visible(text) if is_terminal(sys.stdout) else text, nl=not text.endswith("\n"))
+        click.echo(visible(text) if is_terminal(data()) else text, data(), nl=not text.endswith("\n"))
     if invocation.json:
         _print_json(invocation, workflow, inputs, result, output)
         return

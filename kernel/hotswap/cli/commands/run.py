@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +10,7 @@ import click
 from hotswap.cli.completing import workflow_names
 from hotswap.cli.failures import DONE
 from hotswap.cli.invocation import Invocation
+from hotswap.cli.output import data
 from hotswap.cli.root import Command
 
 if TYPE_CHECKING:
@@ -83,7 +85,8 @@ async def _work(
     shared = [each for each in context.command.params if isinstance(each, click.Option) and each.name != "show_help"]
     command = WorkflowCommand(name, found.features, shared)
     try:
-        with command.make_context(f"run {name}", given, parent=context.parent) as inner:
+        # click prints a help to stdout by itself, where data goes
+        with redirect_stdout(data()), command.make_context(f"run {name}", given, parent=context.parent) as inner:
             inputs = command.values(inner)
     except click.UsageError as error:  # click's parser leaves some without a context, and the hint needs one
         error.ctx = error.ctx or click.Context(command, context.parent, f"run {name}")
