@@ -222,7 +222,11 @@ class Instance:
             async with limit:
                 return await act()
         except NotReady as error:
-            raise NotReady(self._redact(says(error)), error.hint) from error
+            hint = (
+                error.hint
+                or "What it needs is not there yet: enable it again later, or let the next start wait for it."
+            )
+            raise NotReady(f"{self.id}: {self._redact(says(error))}", hint) from error
         except HotswapError:
             raise
         except Exception as error:  # whatever a plugin raises while it is opened is that plugin's failure

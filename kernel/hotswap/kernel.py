@@ -266,7 +266,7 @@ class Kernel:
         planner = self._running.planner
         found = [each.error for each in planner.catalog.problems]
         boot = self._boot.problems if self._boot is not None else []
-        return (*self._ports.problems, *found, *boot, *planner.selection_problems(self.settings))
+        return (*self._ports.problems, *found, *boot, *planner.settings_problems(self.settings))
 
     def why(self, plugin: str) -> Why:
         """Explain a plugin's state, down to the deepest cause.

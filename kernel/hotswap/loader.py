@@ -202,7 +202,7 @@ def _class(manifest: Manifest, module: ModuleType, dotted: str, key: str) -> typ
             _import_below(manifest, found, part)
         if not hasattr(found, part):
             hint = nearest(part, names) or f"The manifest names it @ $.plugin.{key}."
-            raise PluginLoadFailed(manifest.id, f"{module.__name__} has no class {dotted!r}", hint)
+            raise PluginLoadFailed(manifest.id, f"{module.__file__ or module.__name__} has no class {dotted!r}", hint)
         found = getattr(found, part)
     if not isinstance(found, type):
         raise PluginLoadFailed(manifest.id, f"{dotted!r} is no class", f"The manifest names it @ $.plugin.{key}.")

@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from hotswap.catalog import Catalog, wanted
-from hotswap.errors import HotswapError, ProviderNotFound
+from hotswap.errors import HotswapError, ProviderNotFound, SettingsInvalid, nearest
 from hotswap.lock import Lock
 from hotswap.manifest import Manifest
 from hotswap.plan import Plan, Running, make_plan
@@ -139,12 +139,21 @@ class Planner:
         """Return the steps from what runs to ``solution``."""
         return make_plan(running, solution, self.manifests_of(solution), settings, renew or {})
 
-    def selection_problems(self, settings: Settings) -> list[HotswapError]:
-        """Return an error for each name under ``[ports]`` that leads to no plugin."""
+    def settings_problems(self, settings: Settings) -> list[HotswapError]:
+        """Return an error for each name in the settings that leads to nothing: nobody would miss a denied grant."""
         problems: list[HotswapError] = []
         for port, names in settings.ports.items():
             offered = sorted({name for each in self.catalog for of, name in each.provides if of == port})
             problems += [ProviderNotFound(port, each, offered) for each in names if each not in offered]
+        tables = {"config": settings.config, "trust": settings.trust, "grants": settings.grants}
+        known = self.catalog.ids()
+        for table, ids in tables.items() if not settings.safe_mode else ():
+            unknown = [each for each in ids if each not in known]
+            found = [f"no plugin {each!r} was found. {nearest(each, known)}".rstrip() for each in unknown]
+            if found:
+                source = str(settings.source or "the environment")
+                lines = [f"{text} @ $.{table}.{each}" for text, each in zip(found, unknown, strict=True)]
+                problems.append(SettingsInvalid(source, lines, "`hotswap plugin list` shows the ids there are."))
         return problems
 
 

@@ -354,3 +354,11 @@ def test_validate_needs_a_path_that_is_there(project: Path) -> None:
     """A path that is not there is a usage error; a folder without a manifest is not valid."""
     assert call(project, "plugin", "validate", str(project / "nothing")).exit_code == 2
     assert call(project, "plugin", "validate", str(project)).exit_code == 1
+
+
+def test_disabling_what_is_not_enabled_is_no_error(tmp_path: Path) -> None:
+    """What is there and not enabled stays so, and that is said; what is not there is an error."""
+    project = echo_project(tmp_path)
+    done = call(project, "plugin", "disable", "memory")
+    assert (done.exit_code, done.stderr) == (0, "memory is not enabled: there is nothing to disable.\n")
+    assert call(project, "plugin", "disable", "memry").exit_code == 1

@@ -559,3 +559,13 @@ async def test_an_error_that_cannot_say_what_it_is(tmp_path: Path) -> None:
         status = running.plugins()["mute"]
         assert status.state is State.FAILED
         assert "Mute: its message cannot be read" in status.reason
+
+
+async def test_settings_of_plugins_that_are_not_there_are_a_problem(tmp_path: Path) -> None:
+    """A typo in an id under [config], [trust] or [grants] is named with the nearest id, and stops nothing."""
+    greeter(tmp_path, "english")
+    async with kernel(tmp_path, "english", grants={"englsh": {"network": False}}, config={"other": {}}) as running:
+        texts = [str(each) for each in running.problems]
+        assert any("'englsh'" in text and "'english'" in text and "@ $.grants.englsh" in text for text in texts)
+        assert any("@ $.config.other" in text for text in texts)
+        assert running.plugins()["english"].state is State.ACTIVE

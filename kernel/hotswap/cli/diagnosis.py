@@ -114,7 +114,7 @@ def _pip() -> str:
 
 def _solution(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
     planner = Planner(catalog, PortDirectory())
-    for problem in planner.selection_problems(settings):
+    for problem in planner.settings_problems(settings):
         yield _of("ports", problem)
     solution, left_out = planner.solve_most(settings)
     yield Finding("solution", "ok", f"{len(solution.plugins)} plugins: {', '.join(solution.versions())}")

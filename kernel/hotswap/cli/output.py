@@ -7,19 +7,20 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from hotswap.cli.visible import one_line, safe_json, visible
-from hotswap.errors import says
+from hotswap.errors import ManifestInvalid, says
 
 if TYPE_CHECKING:
     from hotswap.cli.invocation import Invocation
 
 TRACEBACK_HINT = "Run again with --debug for the traceback."
-_LAST_COLUMN = 20
-"""Characters that the last column of a drawn table has at least."""
+_FOLDED = 10
+"""Characters that a column keeps that may be folded: most words fit."""
 
 
 _apart: list[TextIO] = []
@@ -73,7 +74,11 @@ def print_document(invocation: Invocation, schema: str, content: Mapping[str, An
 
 def to_json(document: Mapping[str, Any]) -> str:
     """Return a document as JSON; what JSON does not know is written as text."""
-    return safe_json(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+    return safe_json(json.dumps(document, indent=2, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def note(invocation: Invocation, text: str) -> None:
@@ -85,6 +90,9 @@ def note(invocation: Invocation, text: str) -> None:
 def warn(invocation: Invocation, error: BaseException, about: str = "") -> None:
     """Report on stderr what went wrong and stops nothing, once; with ``--json`` it stands in the document instead."""
     facts = facts_of(error)
+    if isinstance(error, ManifestInvalid) and len(error.problems) > 1:  # `plugin validate` and `doctor` list them all
+        first, rest = error.problems[0], len(error.problems) - 1
+        facts["message"] = f"{error.path} is not a valid manifest: {first}, and {rest} more"
     if about:
         facts["about"] = about
     if invocation.debug and facts not in invocation.warnings:
@@ -151,18 +159,20 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Draw a table whose last column folds; one too wide for the terminal is folded by that, and not cut off here."""
+    """Draw a table as wide as the terminal: cells of several words are folded, ids stay whole, nothing is cut off."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in headings[:-1]:
-        table.add_column(heading, no_wrap=True)
-    table.add_column(headings[-1], overflow="fold")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    needed = 0
+    for column, heading in enumerate(headings):
+        widest = max([len(heading), *(len(row[column]) for row in rows)])
+        foldable = any(" " in row[column] for row in rows)
+        table.add_column(heading, overflow="fold", no_wrap=not foldable)
+        needed += (min(widest, _FOLDED) if foldable else widest) + 2
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # Text: what a plugin says is never read as markup
-    needed = sum(max(len(row[column]) for row in [headings, *rows]) + 3 for column in range(len(headings) - 1))
-    width = max(Console(file=data()).width, needed + _LAST_COLUMN)
+    width = max(Console(file=data()).width, needed)
     Console(file=data(), width=width).print(table)

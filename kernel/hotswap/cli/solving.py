@@ -48,7 +48,7 @@ def solve(invocation: Invocation, settings: Settings, *, use_lock: bool = True) 
     catalog = invocation.catalog(settings)
     planner = Planner(catalog, PortDirectory())
     lock = invocation.read_lock(settings) if use_lock else None
-    for problem in (*(each.error for each in catalog.problems), *planner.selection_problems(settings)):
+    for problem in (*(each.error for each in catalog.problems), *planner.settings_problems(settings)):
         warn(invocation, problem)
     solution, left_out = planner.solve_most(settings, lock)
     locked = lock.versions() if lock is not None else {}

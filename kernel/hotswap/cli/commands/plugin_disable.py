@@ -20,7 +20,7 @@ def disable(invocation: Invocation, plugin: str, cascade: bool) -> None:
     """
     from hotswap.catalog import wanted
     from hotswap.cli.edits import write_down
-    from hotswap.cli.output import print_document, print_text
+    from hotswap.cli.output import note, print_document, print_text
     from hotswap.cli.solving import solve
     from hotswap.dependants import dependants_of
     from hotswap.errors import PluginInUse, PluginNotFound
@@ -30,6 +30,11 @@ def disable(invocation: Invocation, plugin: str, cascade: bool) -> None:
     solved = solve(invocation, settings)
     manifests, asked = solved.manifests, wanted(settings, solved.catalog)
     if plugin not in manifests and plugin not in asked:
+        if plugin in solved.catalog:
+            note(invocation, f"{plugin} is not enabled: there is nothing to disable.")
+            if invocation.json:
+                print_document(invocation, "plugin-disable/1", {"disabled": [], "stopped": []})
+            return
         raise PluginNotFound(plugin, {*manifests, *asked}, looked_in=["the enabled plugins"])
     dependants = dependants_of({plugin}, manifests)
     if dependants and not cascade:
