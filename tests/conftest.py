@@ -10,9 +10,7 @@ import pytest
 
 pytest.register_assert_rewrite("hotswap_ports.testing")
 
-if (
-    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-):  # a background job: children would ignore Ctrl-C
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a background job: children would ignore Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
