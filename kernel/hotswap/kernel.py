@@ -70,6 +70,7 @@ class Kernel:
         if self._changes is not None or self._closing:
             raise KernelInUse
         self._wiring.settled = False
+        self._wiring.slots.clear()
         self._wiring.selected = self._settings.selected
         self._lifecycle.notes.clear()
         catalog = discover(self._settings, environ=self._environ)
@@ -112,7 +113,9 @@ class Kernel:
         try:
             await boot.stop()
             await changes.finish()
-            return await self._lifecycle.close([each.id for each in changes.solution.plugins])
+            errors = await self._lifecycle.close([each.id for each in changes.solution.plugins])
+            self._wiring.slots.clear(KernelNotRunning("it was left"))
+            return errors
         finally:
             self._closing = False
 

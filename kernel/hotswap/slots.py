@@ -231,6 +231,12 @@ class SlotTable:
         """Return the slot if it exists."""
         return self._slots.get(port, {}).get((name, besides))
 
+    def clear(self, error: HotswapError | None = None) -> None:
+        """Let every handle answer with ``error`` from now on (default: PortUnfilled)."""
+        for slots in self._slots.values():
+            for slot in slots.values():
+                slot.generation = slot.empty(error)
+
     def of_port(self, port: str) -> list[Slot]:
         """Return the selected slot of a port and all others that lead to one of its providers."""
         return list(self._slots.get(port, {}).values())

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hotswap import Kernel, KernelInUse, PortInvalid, PortUnfilled, State
+from hotswap import Kernel, KernelInUse, KernelNotRunning, PortInvalid, PortUnfilled, State
 from hotswap.boot import Backoff
 from hotswap.lock import Lock, write
 from hotswap_ports import HookEvent
@@ -200,7 +200,7 @@ async def test_a_kernel_is_entered_once_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(KernelInUse):
             await one.__aenter__()
         assert await handle.greet("x") == "hello x"
-    with pytest.raises(PortUnfilled):
+    with pytest.raises(KernelNotRunning):
         await handle.greet("x")
     async with one:
         assert one.get(Greeter) is handle

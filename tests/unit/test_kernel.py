@@ -491,6 +491,15 @@ async def test_a_kernel_that_is_not_running_says_so(tmp_path: Path) -> None:
         await one.enable("x")
 
 
+async def test_a_handle_that_outlives_its_kernel_says_so(tmp_path: Path) -> None:
+    """A call through a handle after the kernel was left is answered with that, and not with a hint to install."""
+    greeter(tmp_path, "english")
+    async with kernel(tmp_path, "english") as running:
+        handle = running.get(Greeter)
+    with pytest.raises(KernelNotRunning, match="it was left"):
+        await handle.greet("x")
+
+
 async def test_unknown_plugins_are_named_with_the_nearest(tmp_path: Path) -> None:
     """A typo in an id is answered with the nearest id."""
     greeter(tmp_path, "english")
