@@ -279,6 +279,10 @@ class Kernel:
         """
         return self._report.why(plugin)
 
+    def redact(self, text: str) -> str:
+        """Return ``text``, such as a traceback, without the secrets in the settings of this kernel's plugins."""
+        return self._lifecycle.redact(text)
+
     async def health(self) -> Mapping[str, Health]:
         """Ask every open plugin how it is; each may take 5 seconds."""
         _ = self._running

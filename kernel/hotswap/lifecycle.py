@@ -17,6 +17,7 @@ from attrs import frozen
 
 from hotswap.admission import check_exclusive, check_gaps, check_names
 from hotswap.catalog import Found
+from hotswap.config import Config
 from hotswap.errors import HookAborted, HotswapError, TeardownFailed
 from hotswap.hooks import Hooks
 from hotswap.instance import Instance, Prepared, describe, prepare
@@ -58,6 +59,7 @@ class Lifecycle:
         self._rebuilds: dict[str, dict[str, None]] = {}
         self._leaving: list[Instance] = []
         self._news: list[News] = []
+        self._configs: dict[str, Config] = {}
 
     async def apply(
         self,
@@ -100,7 +102,9 @@ class Lifecycle:
             check_exclusive(opening, [each.manifest for each in closing])
             for each in opening:
                 self.note(each.id, State.LOADING, "its code is being imported")
-                prepared.append(await prepare(each, self.ports, plan.settings, self.environ, fresh=each.id in fresh))
+                ready = await prepare(each, self.ports, plan.settings, self.environ, fresh=each.id in fresh)
+                prepared.append(ready)
+                self._configs[each.id] = ready.config
             check_names(prepared, self.wiring, leaving={each.id for each in closing})
             check_gaps(prepared, self.wiring, plan)
             for ready in prepared:
@@ -246,6 +250,12 @@ class Lifecycle:
             del self.instances[instance.id]
         for consumers in self._rebuilds.values():
             consumers.pop(instance.id, None)
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` without the secrets in the settings of any plugin that was prepared so far."""
+        for each in self._configs.values():
+            text = each.redact(text)
+        return text
 
     def rebuilt_with(self, port: str) -> list[str]:
         """Return the active plugins that ask to be rebuilt when a port leads elsewhere, in the order they came."""

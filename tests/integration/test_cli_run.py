@@ -302,3 +302,26 @@ def test_names_that_no_file_can_have(tmp_path: Path) -> None:
     assert (long.exit_code, "error[PLUG-027]" in long.stderr) == (1, True)
     nothing = call(project, "plan", "--set")
     assert (nothing.exit_code, "KEY=VALUE" in nothing.stderr) == (2, True)
+
+
+TELLING = """
+    from hotswap_ports import Plugin
+
+    class Own(Plugin):
+        async def initialize(self, context):
+            raise ValueError("the key " + context.config.get("api_key") + " is wrong")
+"""
+
+
+def test_a_traceback_shows_no_secret(tmp_path: Path) -> None:
+    """With --debug the traceback of a plugin's error is printed, and a secret of its settings is masked in it."""
+    project = echo_project(tmp_path)
+    tables = {"python": {"class_name": "Own"}, "capabilities": {"config_access": True}}
+    write_plugin(project / "plugins", "telling", TELLING, **tables)
+    (project / "hotswap.toml").write_text(
+        '[plugins]\nenabled = ["echo", "telling"]\n[config.telling]\napi_key = "s3cr3t-value"\n', "utf-8"
+    )
+    done = call(project, "run", "echo", "hello", "--debug")
+    assert "Traceback" in done.stderr
+    assert "ValueError: the key *** is wrong" in done.stderr
+    assert "s3cr3t-value" not in done.stderr + done.stdout

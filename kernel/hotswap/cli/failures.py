@@ -60,7 +60,7 @@ def report(error: BaseException, invocation: Invocation, arguments: Sequence[str
     facts, code = _facts(error)
     as_json = invocation.json or (code == USAGE and "--json" in arguments)
     if invocation.debug and code != USAGE:
-        print_traceback(error)
+        print_traceback(invocation, error)
     if as_json:
         document: dict[str, Any] = {"schema": "hotswap.error/1", "error": facts}
         if invocation.warnings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ class Invocation:
         self.warnings: list[dict[str, Any]] = []
         """What was warned of so far, as data: documents and errors in JSON carry it."""
         self.interrupts = Interrupts()
+        self.redact: Callable[[str], str] = lambda text: text
+        """Takes plugins' secrets out of what is shown of their errors."""
 
     def take(self, name: str, value: Any) -> None:
         """Take one option's value; None and False were not given."""

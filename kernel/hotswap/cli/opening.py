@@ -58,6 +58,7 @@ async def opened(invocation: Invocation, settings: Settings, *, quiet: bool = Fa
     from hotswap.kernel import Kernel
 
     kernel = Kernel(settings)
+    invocation.redact = kernel.redact
     await kernel.__aenter__()
     try:
         if not quiet:

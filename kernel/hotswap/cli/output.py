@@ -96,7 +96,7 @@ def warn(invocation: Invocation, error: BaseException, about: str = "") -> None:
     if about:
         facts["about"] = about
     if invocation.debug and facts not in invocation.warnings:
-        print_traceback(error)
+        print_traceback(invocation, error)
     warn_of(invocation, facts)
 
 
@@ -126,11 +126,11 @@ def facts_of(error: BaseException) -> dict[str, Any]:
     }
 
 
-def print_traceback(error: BaseException) -> None:
+def print_traceback(invocation: Invocation, error: BaseException) -> None:
     """Print where an error comes from, its causes included, on stderr."""
     from traceback import format_exception
 
-    click.echo(visible("".join(format_exception(error))), err=True, nl=False)
+    click.echo(visible(invocation.redact("".join(format_exception(error)))), err=True, nl=False)
 
 
 def print_block(word: str, colour: str, facts: Mapping[str, Any]) -> None:
