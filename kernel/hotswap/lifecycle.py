@@ -108,6 +108,7 @@ class Lifecycle:
             check_names(prepared, self.wiring, leaving={each.id for each in closing})
             check_gaps(prepared, self.wiring, plan)
             for ready in prepared:
+                self.note(ready.found.id, State.LOADING, "its code is in, and it is being opened")
                 number = next(self._numbers)
                 instance = Instance(ready, self.wiring, self.hooks, plan.settings, number, plan.providers)
                 await instance.open()
