@@ -137,3 +137,13 @@ def test_a_source_that_fails_does_not_stop_the_others(project: Path) -> None:
     assert "Bridges" in done.stdout
     nothing = run(project, "nowhere.md", code=1)
     assert "error[PORT-004]" in nothing.stderr
+
+
+def test_a_language_model_behind_a_host_that_is_denied_is_not_asked(project: Path) -> None:
+    """What [grants] denies openai-compatible it does not do: the service is not asked, and that is said."""
+    with serving(OpenAIServer()) as server:
+        config = '[ports]\nai = "openai-compatible"\n[grants.openai-compatible]\nnetwork = ["models.example.org"]\n'
+        (project / "hotswap.toml").write_text(config)
+        done = run(project, "README.md", OPENAI_API_KEY=KEY, OPENAI_BASE_URL=server.url)
+        assert not server.requests
+    assert "may not reach 127.0.0.1" in done.stderr
