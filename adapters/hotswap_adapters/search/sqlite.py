@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from types import TracebackType
 
 from attrs import frozen
 
-from hotswap_adapters._sqlite import Database, Schema
+from hotswap_adapters._sqlite import Schema, SqliteAdapter
 from hotswap_adapters.search._rows import Row, filter_values, rows_of
 from hotswap_adapters.search._vectors import VectorCache
 from hotswap_adapters.search._words import MAX_SNIPPET_WORDS, beginning, match_expression
@@ -21,7 +20,6 @@ from hotswap_ports import (
     SearchFeatures,
     SearchQuery,
     SearchResult,
-    Unavailable,
     check_query,
 )
 from hotswap_ports.search import Mode
@@ -62,7 +60,7 @@ class SqliteSearchConfig:
     """Seconds to wait for another process that writes to the same file."""
 
 
-class SqliteSearch(Search):
+class SqliteSearch(SqliteAdapter, Search):
     """Finds documents in a SQLite file; open inside ``async with``.
 
     Any word of a query may match, the rare ones count most (bm25), in any form that Porter's stemmer for English knows
@@ -75,24 +73,12 @@ class SqliteSearch(Search):
     features = SearchFeatures(durable=True)
 
     def __init__(self, config: SqliteSearchConfig) -> None:
-        self._config = config
-        self._database: Database | None = None
+        super().__init__("search index", config.path, SCHEMA, config.busy_timeout)
         self._vectors = VectorCache()
 
-    async def __aenter__(self) -> SqliteSearch:
-        if self._database is not None:
-            raise RuntimeError("this SqliteSearch is open already")
-        config = self._config
-        self._database = await Database.open(config.path, SCHEMA, busy_timeout=config.busy_timeout)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        database, self._database = self._database, None
+    async def __aexit__(self, *exc_info: object) -> None:
         self._vectors = VectorCache()
-        if database is not None:
-            await database.close()
+        await super().__aexit__(*exc_info)
 
     async def index(self, documents: Sequence[Document]) -> int:
         """Add documents in one transaction."""
@@ -115,12 +101,6 @@ class SqliteSearch(Search):
         filters = filter_values(query.filters)
         hits = await self._open_file.read(lambda connection: self._find(connection, query, mode, filters))
         return SearchResult(hits, mode)
-
-    @property
-    def _open_file(self) -> Database:
-        if self._database is None:
-            raise Unavailable("The search index is not open.", "Use it inside `async with`.")
-        return self._database
 
     def _find(
         self, connection: sqlite3.Connection, query: SearchQuery, mode: Mode, filters: list[tuple[str, str]]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import UTC, datetime, timedelta
-from types import TracebackType
 
 from attrs import frozen
 
-from hotswap_adapters._sqlite import MAX_ROW_BYTES, Database, Schema
+from hotswap_adapters._sqlite import MAX_ROW_BYTES, Schema, SqliteAdapter
 from hotswap_ports import (
     MAX_KEY_BYTES,
     Conflict,
@@ -18,7 +17,6 @@ from hotswap_ports import (
     StorageFeatures,
     StoredValue,
     TooLarge,
-    Unavailable,
     check_key,
 )
 
@@ -49,7 +47,7 @@ class SqliteStorageConfig:
     """Seconds to wait for another process that writes to the same file."""
 
 
-class SqliteStorage(Storage):
+class SqliteStorage(SqliteAdapter, Storage):
     """Keeps bytes in a SQLite file; open inside ``async with``.
 
     What was acknowledged is on the disk. Two of these, in one process or two, may have the same file open. Raises
@@ -59,23 +57,9 @@ class SqliteStorage(Storage):
     def __init__(self, config: SqliteStorageConfig) -> None:
         if not 0 < config.max_value_bytes < MAX_ROW_BYTES - MAX_KEY_BYTES:
             raise InvalidRequest(f"max_value_bytes must lie in 1 to {MAX_ROW_BYTES - MAX_KEY_BYTES - 1:,}.")
-        self._config = config
-        self._database: Database | None = None
+        super().__init__("storage", config.path, SCHEMA, config.busy_timeout)
+        self._largest = config.max_value_bytes
         self.features = StorageFeatures(durable=True, max_value_bytes=config.max_value_bytes)
-
-    async def __aenter__(self) -> SqliteStorage:
-        if self._database is not None:
-            raise RuntimeError("this SqliteStorage is open already")
-        config = self._config
-        self._database = await Database.open(config.path, SCHEMA, busy_timeout=config.busy_timeout)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        database, self._database = self._database, None
-        if database is not None:
-            await database.close()
 
     async def read(self, key: str) -> StoredValue | None:
         """Return the value with its version; None when there is none."""
@@ -95,8 +79,8 @@ class SqliteStorage(Storage):
         if not isinstance(value, bytes | bytearray | memoryview):
             raise InvalidRequest(f"The value of {key!r} must be bytes, not {type(value).__name__}.")
         data = bytes(value)
-        if len(data) > self._config.max_value_bytes:
-            raise TooLarge(f"The value of {key!r}", self._config.max_value_bytes)
+        if len(data) > self._largest:
+            raise TooLarge(f"The value of {key!r}", self._largest)
         modified = (datetime.now(UTC) - _EPOCH) // timedelta(microseconds=1)
 
         def store(connection: sqlite3.Connection) -> int:
@@ -134,12 +118,6 @@ class SqliteStorage(Storage):
         rows = await self._open_file.read(lambda connection: connection.execute(query, arguments).fetchall())
         keys = tuple(row[0] for row in rows[:limit])
         return KeyPage(keys, keys[-1] if len(rows) > limit else None)
-
-    @property
-    def _open_file(self) -> Database:
-        if self._database is None:
-            raise Unavailable("The storage is not open.", "Use it inside `async with`.")
-        return self._database
 
 
 def _version(connection: sqlite3.Connection, key: str) -> int:
