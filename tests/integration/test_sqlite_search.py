@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +29,7 @@ from hotswap_ports import (
     Unavailable,
     Vector,
 )
+from tests.small_disk import mounted
 
 
 def search_at(path: Path) -> SqliteSearch:
@@ -241,16 +240,8 @@ async def test_kill_9_leaves_all_of_an_index_call_or_nothing(tmp_path: Path) -> 
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
     """Mount a disk of 2 MiB."""
-    folder = Path(tempfile.mkdtemp(prefix="hotswap-small-disk-"))
-    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(command, check=False, capture_output=True).returncode:
-        folder.rmdir()
-        pytest.skip("mounting a small disk takes privileges that this process has not")
-    try:
+    with mounted("2m") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-        folder.rmdir()
 
 
 async def test_a_full_disk_indexes_nothing(small_disk: Path) -> None:

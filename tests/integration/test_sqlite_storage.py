@@ -34,6 +34,7 @@ from hotswap_ports import (
     TooLarge,
     Unavailable,
 )
+from tests.small_disk import mounted
 
 
 def storage_at(path: Path, busy_timeout: float = 10.0) -> SqliteStorage:
@@ -268,16 +269,8 @@ async def test_a_busy_file_is_unavailable_and_waits_no_longer_than_told(tmp_path
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
     """Mount a disk of 1 MiB."""
-    folder = Path(tempfile.mkdtemp(prefix="hotswap-small-disk-"))
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(command, check=False, capture_output=True).returncode:
-        folder.rmdir()
-        pytest.skip("mounting a small disk takes privileges that this process has not")
-    try:
+    with mounted("1m") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-        folder.rmdir()
 
 
 async def test_a_full_disk_stores_nothing_and_goes_on_when_there_is_room(small_disk: Path) -> None:

@@ -13,15 +13,13 @@ from hotswap.cli.invocation import Invocation
 from hotswap.cli.output import plugins_print_to, warn, warn_of
 from hotswap.cli.visible import visible
 from hotswap.errors import TeardownFailed
-from hotswap.states import PluginStatus, State
+from hotswap.states import STUCK, PluginStatus
 
 if TYPE_CHECKING:
     from hotswap.kernel import Kernel
     from hotswap.settings import Settings
 
 T = TypeVar("T")
-TROUBLED = frozenset({State.FAILED, State.BLOCKED, State.WAITING})
-"""States of a plugin that is wanted and does not serve."""
 
 
 def run_async(invocation: Invocation, main: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -85,7 +83,7 @@ def warn_of_troubles(invocation: Invocation, kernel: Kernel) -> None:
 
 def troubled(kernel: Kernel) -> list[PluginStatus]:
     """Return the plugins that are wanted and do not serve; those with a reason of their own come first."""
-    found = [each for each in kernel.plugins().values() if each.state in TROUBLED]
+    found = [each for each in kernel.plugins().values() if each.state in STUCK]
     return sorted(found, key=lambda each: each.error is None)
 
 
