@@ -56,13 +56,13 @@ _MEANING = {
 _AFTER = {
     State.DISCOVERED: "resolved blocked",
     State.RESOLVED: "loading waiting failed discovered",
-    State.LOADING: "active failed waiting disabled",
-    State.ACTIVE: "draining",
+    State.LOADING: "active failed waiting disabled draining",
+    State.ACTIVE: "draining loading disabled",  # loading: a new generation is on its way beside the old one
     State.DRAINING: "disabled active",
-    State.DISABLED: "resolved discovered blocked",
-    State.FAILED: "resolved discovered blocked",
+    State.DISABLED: "resolved loading discovered blocked",
+    State.FAILED: "resolved loading disabled discovered blocked",
     State.WAITING: "resolved loading failed disabled discovered blocked",
-    State.BLOCKED: "resolved discovered",
+    State.BLOCKED: "resolved loading disabled discovered",
 }
 
 

@@ -29,6 +29,7 @@ from hotswap import (
     State,
     TeardownFailed,
 )
+from hotswap.lifecycle import Lifecycle
 from hotswap_ports import AdapterFailed
 from tests.plugin_folder import Clock, Greeter, greeter, kernel, write_plugin
 
@@ -578,3 +579,29 @@ async def test_settings_of_plugins_that_are_not_there_are_a_problem(tmp_path: Pa
         assert any("'englsh'" in text and "'english'" in text and "@ $.grants.englsh" in text for text in texts)
         assert any("@ $.config.other" in text for text in texts)
         assert running.plugins()["english"].state is State.ACTIVE
+
+
+async def test_states_follow_each_other_as_they_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through opening, failing, replacing, disabling and leaving, each state is followed by one that may follow it."""
+    seen: list[tuple[State, State]] = []
+    note = Lifecycle.note
+
+    def noted(self: Lifecycle, plugin: str, state: State, *rest: Any, **more: Any) -> None:
+        before = self.notes.get(plugin)
+        if before is not None and before.state is not state:
+            seen.append((before.state, state))
+        note(self, plugin, state, *rest, **more)
+
+    monkeypatch.setattr(Lifecycle, "note", noted)
+    greeter(tmp_path, "english")
+    write_plugin(tmp_path, "bad", "1 / 0")
+    consumer(tmp_path)
+    async with kernel(tmp_path, "english", "bad", "ticker") as running:
+        await running.configure("english", {"a": 1})
+        with pytest.raises(PluginLoadFailed):
+            await running.enable("bad")
+        await running.disable("bad")
+        await running.disable("english", cascade=True)
+        await running.enable("english")
+    assert {state for pair in seen for state in pair} >= set(State) - {State.DISCOVERED, State.WAITING, State.BLOCKED}
+    assert [pair for pair in seen if pair[1] not in pair[0].after] == []
