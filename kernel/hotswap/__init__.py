@@ -9,12 +9,14 @@ from hotswap.version import __version__
 if TYPE_CHECKING:
     from hotswap.catalog import Catalog, Found, discover
     from hotswap.errors import (
+        CallEvicted,
         CapabilityDenied,
         ConfigInvalid,
         DependencyConflict,
         DependencyCycle,
         DependencyMissing,
         DrainTimeout,
+        HoldTimeout,
         HookAborted,
         HookInvalid,
         HotswapError,
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
         PortInvalid,
         PortUnfilled,
         PortUnknown,
-        ProviderExclusive,
         ProviderNotFound,
         ResourceExhausted,
         SettingsConflict,
@@ -57,12 +58,14 @@ _MODULES = {
     "hotswap.states": ("PluginStatus", "State", "Why"),
     "hotswap.trust": ("Trust",),
     "hotswap.errors": (
+        "CallEvicted",
         "CapabilityDenied",
         "ConfigInvalid",
         "DependencyConflict",
         "DependencyCycle",
         "DependencyMissing",
         "DrainTimeout",
+        "HoldTimeout",
         "HookAborted",
         "HookInvalid",
         "HotswapError",
@@ -82,7 +85,6 @@ _MODULES = {
         "PortInvalid",
         "PortUnfilled",
         "PortUnknown",
-        "ProviderExclusive",
         "ProviderNotFound",
         "ResourceExhausted",
         "SettingsConflict",
@@ -93,6 +95,7 @@ _MODULES = {
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "CallEvicted",
     "CapabilityDenied",
     "Catalog",
     "ConfigInvalid",
@@ -101,6 +104,7 @@ __all__ = [
     "DependencyMissing",
     "DrainTimeout",
     "Found",
+    "HoldTimeout",
     "HookAborted",
     "HookInvalid",
     "HotswapError",
@@ -125,7 +129,6 @@ __all__ = [
     "PortStatus",
     "PortUnfilled",
     "PortUnknown",
-    "ProviderExclusive",
     "ProviderNotFound",
     "ResourceExhausted",
     "Settings",

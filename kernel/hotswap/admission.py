@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from hotswap.catalog import Found
 from hotswap.consumer import Consumer
-from hotswap.errors import InjectionFailed, PluginLoadFailed, ProviderExclusive
+from hotswap.errors import InjectionFailed, PluginLoadFailed
 from hotswap.instance import Prepared
 from hotswap.manifest.model import Manifest
 from hotswap.plan import Plan
 from hotswap.wiring import Wiring
 
 
-def check_exclusive(opening: Iterable[Found], closing: Iterable[Manifest]) -> None:
-    """Raise ProviderExclusive where a second generation would be opened beside one that cannot share."""
-    old = {each.id: each for each in closing}
-    for each in opening:
-        if each.id in old:
-            ports = {one.port for one in (*old[each.id].provides, *each.manifest.provides) if one.exclusive}
-            if ports:
-                raise ProviderExclusive(each.id, sorted(ports))
+def is_exclusive(old: Manifest, new: Manifest) -> bool:
+    """Return whether two generations of a plugin cannot be open at once."""
+    return any(each.exclusive for each in (*old.provides, *new.provides))
 
 
 def check_names(prepared: Iterable[Prepared], wiring: Wiring, leaving: Collection[str]) -> None:

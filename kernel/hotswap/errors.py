@@ -422,22 +422,6 @@ class TeardownFailed(ExceptionGroup[Exception], HotswapError):
         return TeardownFailed(excs)
 
 
-class ProviderExclusive(HotswapError):
-    """A provider cannot be open twice, so a new generation of it cannot be opened beside the old one."""
-
-    code = "PLUG-029"
-
-    def __init__(self, plugin: str, ports: Sequence[str]) -> None:
-        self.plugin = plugin
-        self.ports = tuple(ports)
-        super().__init__(
-            f"Plugin {plugin!r} cannot be swapped for another generation of itself while it is open: its provider of "
-            f"{', '.join(self.ports)} is exclusive.",
-            f"Disable {plugin!r} and enable it again; calls to it in between are refused. Or select another provider "
-            "first.",
-        )
-
-
 class KernelInUse(HotswapError):
     """A kernel was entered a second time while it was running."""
 
@@ -460,6 +444,36 @@ class PortInvalid(HotswapError):
         super().__init__(
             f"{where} names no port that can be used: {reason}.",
             "A port subclasses hotswap_ports.Port and sets PORT, a name of its own, and VERSION in its body.",
+        )
+
+
+class CallEvicted(HotswapError):
+    """A call was still inside a provider when the time for it to leave was over, and was cancelled."""
+
+    code = "PLUG-032"
+
+    def __init__(self, call: str, provider: str) -> None:
+        self.call = call
+        self.provider = provider
+        super().__init__(
+            f"{call} was cancelled: it was still inside {provider} at the deadline for it to be closed.",
+            "Make the call again: it goes to the provider in use now. `drain_timeout` under [plugins] in hotswap.toml "
+            "gives calls more time.",
+        )
+
+
+class HoldTimeout(HotswapError):
+    """A call waited for a provider that is being closed and opened anew, and that took too long."""
+
+    code = "PLUG-033"
+
+    def __init__(self, call: str, provider: str, seconds: float) -> None:
+        self.call = call
+        self.provider = provider
+        self.seconds = seconds
+        super().__init__(
+            f"{call} waited {seconds:g} s for {provider}, which is being replaced and cannot be open twice.",
+            "Make the call again. `hold_timeout` under [plugins] in hotswap.toml lets calls wait longer.",
         )
 
 

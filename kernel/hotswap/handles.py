@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar, get_origin, get_type_hints
 
 from attrs import frozen
 
+from hotswap.clock import CLOCK
 from hotswap_ports import Port
 
 P = TypeVar("P", bound=Port)
@@ -80,6 +81,7 @@ _PLAIN = {
     "async": """
 async def {name}({parameters}):
     _hotswap_generation = self._slot.generation
+    _hotswap_since = _clock.now
     _hotswap_generation.leases += 1
     try:
         return await _hotswap_generation.target.{name}({arguments})
@@ -93,31 +95,32 @@ async def {name}({parameters}):
     "stream": """
 async def {name}({parameters}):
     _hotswap_generation = self._slot.generation
+    _hotswap_since = _clock.now
     _hotswap_generation.leases += 1
     _hotswap_items = None
     try:
         _hotswap_items = _hotswap_generation.target.{name}({arguments})
         async for _hotswap_item in _hotswap_items:
             yield _hotswap_item
+            if _hotswap_generation.cut:
+                raise _hotswap_generation.evicted("{name}")
     except _failures as _hotswap_error:
         _hotswap_generation.fail("{name}", _hotswap_error)
     finally:
-        try:
-            _hotswap_close = getattr(_hotswap_items, "aclose", None)
-            if _hotswap_close is not None:
-                await _hotswap_close()
-        finally:
-            _hotswap_generation.leases -= 1
-            if _hotswap_generation.retired:
-                _hotswap_generation.left()
+        await _hotswap_generation.end_stream(_hotswap_items)
 """,
     "sync": """
 def {name}({parameters}):
     _hotswap_generation = self._slot.generation
+    _hotswap_generation.leases += 1
     try:
         return _hotswap_generation.target.{name}({arguments})
     except _failures as _hotswap_error:
         _hotswap_generation.fail("{name}", _hotswap_error)
+    finally:
+        _hotswap_generation.leases -= 1
+        if _hotswap_generation.retired:
+            _hotswap_generation.left()
 """,
 }
 
@@ -149,7 +152,7 @@ FAILURES = (Exception, SystemExit, CancelledError)
 """What an adapter may raise that is its failure; ``Generation.fail`` lets a real cancellation through."""
 
 
-def _compile(method: PortMethod, template: str, namespace: dict[str, Any]) -> Callable[..., Any]:
+def compile_method(method: PortMethod, template: str, namespace: dict[str, Any]) -> Callable[..., Any]:
     """Fill a template with the method's parameters; defaults are taken from the port itself, by reference."""
     parameters, arguments, mapping = ["self"], [], []
     star = False
@@ -197,7 +200,7 @@ def handle_class(port: type[P]) -> type[P]:
     body["__module__"] = port.__module__
     body.update({name: _forward(name) for name in port_attributes(port)})
     for method in port_methods(port):
-        body[method.name] = _compile(method, _PLAIN[method.kind], {"_failures": FAILURES})
+        body[method.name] = compile_method(method, _PLAIN[method.kind], {"_failures": FAILURES, "_clock": CLOCK})
     return type(f"{port.__name__}Handle", (port,), body)
 
 
@@ -208,5 +211,5 @@ def hooked_class(port: type[P], methods: frozenset[str]) -> type[P]:
     body: dict[str, Any] = {"__slots__": (), "__doc__": port.__doc__, "__module__": port.__module__}
     for method in port_methods(port):
         if method.name in methods and method.kind != "sync":
-            body[method.name] = _compile(method, _HOOKED[method.kind], {"_plain": getattr(base, method.name)})
+            body[method.name] = compile_method(method, _HOOKED[method.kind], {"_plain": getattr(base, method.name)})
     return type(f"{port.__name__}Handle", (base,), body)

@@ -19,6 +19,8 @@ from hotswap.config import Config, effective_config
 from hotswap.consumer import Consumer
 from hotswap.context import Context
 from hotswap.errors import ConfigInvalid, HotswapError, InjectionFailed, IsolationRequired, PluginInitFailed, says
+from hotswap.generation import Generation, Provider
+from hotswap.handover import Handed, plain, stateful
 from hotswap.hooks import Hooks
 from hotswap.injection import Need, needs_of
 from hotswap.keeper import Keeper
@@ -26,13 +28,13 @@ from hotswap.loader import Loaded, drop, load_beside, undo
 from hotswap.manifest import Provide
 from hotswap.port_directory import PortDirectory
 from hotswap.settings import Settings
-from hotswap.slots import Generation, Provider
 from hotswap.trust import Grants, Trust, grants_for, in_process
 from hotswap.undo import UndoStack, cancelling, leaves
 from hotswap.wiring import Wiring
-from hotswap_ports import AIProvider, Health, NotReady, Plugin, Port, PortError, Storage, port_of
+from hotswap_ports import AIProvider, Health, NotReady, Plugin, Port, PortError, Stateful, Storage, port_of
 
 T = TypeVar("T")
+Take = Callable[[], Awaitable[Handed | None]]
 
 
 @frozen
@@ -132,6 +134,8 @@ class Instance:
         self._wiring = wiring
         self._expected = expected
         self._number = number
+        self._take: Take | None = None
+        self._shut = False
         self._seconds = settings.open_timeout
         self._redact = prepared.config.redact
         self._keeper = Keeper(f"hotswap: {self.id} {self.manifest.raw_version}", self._open, self._undo)
@@ -148,13 +152,17 @@ class Instance:
             limits=prepared.grants.limits,
         )
 
-    async def open(self) -> None:
+    async def open(self, take: Take | None = None) -> None:
         """Construct and start everything; callers see nothing of it yet.
+
+        Args:
+            take: asked, just before ``start``, for the state of the generation before this one.
 
         Raises:
             NotReady: the plugin says that what it waits for is not there yet.
             PluginInitFailed, ConfigInvalid: it raised, and was undone. The plugin's own error is the cause.
         """
+        self._take = take
         await self._keeper.open()
 
     async def _open(self) -> None:
@@ -179,11 +187,41 @@ class Instance:
             adapter = await self._step(f"{cls.__name__}.__aenter__", partial(self._enter, made))
             provider = Provider(provide.port, provide.name, self.id, self.manifest.raw_version)
             self.generations.append(Generation(provider, adapter, self._number, self._redact))
+        await self._restore()
         await self._step("start", plugin.start)
         self.stack.push_async_callback(plugin.stop)
         health = await self._step("health", lambda: self._health(plugin))
         if health.status == "unhealthy":
             raise PluginInitFailed(self.id, "health", f"it says it is unhealthy: {health.message}")
+
+    def parts(self) -> dict[str, object]:
+        """Return the plugin's objects by who they are to a hand-over of state."""
+        adapters = {f"{each.provider.port}/{each.provider.name}": each.target for each in self.generations}
+        return {"": self.plugin, **adapters}
+
+    async def snapshot(self) -> Handed:
+        """Return the state that this generation hands over, copied.
+
+        Raises:
+            PluginInitFailed: it raised, took too long, or returned what is no plain data.
+        """
+        states: dict[str, Any] = {}
+        for key, part in stateful(self.parts()).items():
+
+            async def copied(part: Stateful = part) -> Any:
+                return plain(await part.snapshot())
+
+            states[key] = await self._step("snapshot", copied)
+        return Handed(self.manifest.raw_version, states)
+
+    async def _restore(self) -> None:
+        parts = stateful(self.parts())
+        handed = await self._take() if self._take is not None and parts else None
+        self._take = None
+        for key, state in handed.states.items() if handed is not None else ():
+            if key in parts:
+                assert handed is not None
+                await self._step("restore", partial(parts[key].restore, state, handed.version))
 
     async def _validate(self, plugin: Plugin) -> None:
         try:
@@ -247,10 +285,15 @@ class Instance:
         results = await asyncio.gather(*(each.drain(seconds) for each in self.generations), return_exceptions=True)
         return [each for each in results if isinstance(each, Exception)]
 
+    async def shut(self) -> list[Exception]:
+        """Do as ``close``, and keep the code: this generation may have to be opened again."""
+        self._shut = True
+        return await self._keeper.close()
+
     async def close(self) -> list[Exception]:
         """Stop, clean up, undo; then drop the code. Return what went wrong: closing always goes to its end."""
         try:
-            return await self._keeper.close()
+            return [] if self._shut else await self.shut()
         finally:
             self._wiring.slots.release(self.consumer.key)
             drop(self.prepared.loaded.root)

@@ -15,17 +15,16 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from hotswap.admission import check_exclusive, check_gaps, check_names
 from hotswap.catalog import Found
 from hotswap.config import Config
 from hotswap.errors import HookAborted, HotswapError, TeardownFailed
+from hotswap.generation import Generation
 from hotswap.hooks import Hooks
-from hotswap.instance import Instance, Prepared, describe, prepare
+from hotswap.instance import Instance, Prepared, describe
 from hotswap.keeper import to_the_end
-from hotswap.loader import undo
+from hotswap.opening import Opening
 from hotswap.plan import Plan
 from hotswap.port_directory import PortDirectory
-from hotswap.slots import Generation
 from hotswap.states import State
 from hotswap.wiring import Wiring
 from hotswap_ports import NotReady, Port
@@ -84,80 +83,59 @@ class Lifecycle:
         # Consumers before what they consume: stops come in that order, replacements in the order of their opening.
         leaving = [*plan.subjects("stop"), *reversed(plan.subjects("replace"))]
         closing = [self.instances[each] for each in leaving if each in self.instances]
-        opened = await self._open_all(opening, closing, plan, fresh)
-        self._switch(plan, opened, closing)
-        switched()
-        errors = await self._retire(closing)
+        errors = await self._carry_out(plan, opening, closing, fresh, switched)
         errors += await self._rebuild(plan)
         if errors:
             raise TeardownFailed(errors)
 
-    async def _open_all(
-        self, opening: list[Found], closing: list[Instance], plan: Plan, fresh: Collection[str]
-    ) -> list[Instance]:
-        prepared: list[Prepared] = []
-        opened: list[Instance] = []
-        notes = {each.id: self.notes.get(each.id) for each in opening}
-        try:
-            check_exclusive(opening, [each.manifest for each in closing])
-            for each in opening:
-                self.note(each.id, State.LOADING, "its code is being imported")
-                ready = await prepare(each, self.ports, plan.settings, self.environ, fresh=each.id in fresh)
-                prepared.append(ready)
-                self._configs[each.id] = ready.config
-            check_names(prepared, self.wiring, leaving={each.id for each in closing})
-            check_gaps(prepared, self.wiring, plan)
-            for ready in prepared:
-                self.note(ready.found.id, State.LOADING, "its code is in, and it is being opened")
-                number = next(self._numbers)
-                instance = Instance(ready, self.wiring, self.hooks, plan.settings, number, plan.providers)
-                await instance.open()
-                opened.append(instance)
-                self._fill_empty(instance)
-            self.hooks.check((each.staging for each in opened), (each.staging for each in closing))
-        except BaseException as error:
-            await to_the_end(self._unwind(opened, prepared, notes, error))
-            raise
-        return opened
-
-    def _fill_empty(self, instance: Instance) -> None:
-        """Let an opened plugin serve ports that nobody serves: plugins that open after it may call it at once."""
-        served = {each.provider.port for each in instance.generations if self.wiring.providers(each.provider.port)}
-        empty = [each for each in instance.generations if each.provider.port not in served]
-        self.wiring.switch(self._ports_of(empty), empty, ())
-        self.wiring.lend(each for each in instance.generations if each.provider.port in served)
-
-    async def _unwind(
+    async def _carry_out(
         self,
-        opened: list[Instance],
-        prepared: list[Prepared],
-        notes: Mapping[str, Note | None],
-        error: BaseException,
-    ) -> None:
-        generations = [generation for each in opened for generation in each.generations]
-        self.wiring.switch(self._ports_of(generations), (), generations)
-        for instance in reversed(opened):
-            instance.staging.discard()
-            for problem in (*await instance.drain(instance.stack.seconds), *await instance.close()):
-                error.add_note(f"While undoing {instance.id}: {describe(problem)}")
-        for ready in reversed(prepared):
-            undo(ready.loaded)
-        for plugin, note in notes.items():
-            if note is None:
-                self.notes.pop(plugin, None)
-            else:
-                self.notes[plugin] = note
-        if opened:
-            error.add_note(
-                f"Undone: {', '.join(each.id for each in reversed(opened))}. Everything is as it was before."
-            )
+        plan: Plan,
+        opening: Collection[Found],
+        closing: list[Instance],
+        fresh: Collection[str],
+        switched: Callable[[], None],
+    ) -> list[Exception]:
+        """Open, switch, drain and close; return what went wrong after the switch."""
+        attempt = Opening(self, plan, closing, fresh)
+        try:
+            await attempt.run(opening)
+            self._switch(plan, attempt.opened, closing)
+        except BaseException as error:
+            await to_the_end(attempt.undo(error))
+            raise
+        attempt.end()
+        switched()
+        return attempt.errors + await self._retire(closing)
+
+    def instance(self, ready: Prepared, plan: Plan) -> Instance:
+        """Return another generation of a plugin, not open yet."""
+        return Instance(ready, self.wiring, self.hooks, plan.settings, next(self._numbers), plan.providers)
+
+    def remember(self, ready: Prepared) -> None:
+        """Keep a plugin's settings, whose secrets stay masked from now on."""
+        self._configs[ready.found.id] = ready.config
+
+    def replace(self, old: Instance, new: Instance) -> None:
+        """Put a generation that is like the old one in its place: nothing that was planned came of it."""
+        self.wiring.switch(self.ports_of([*old.generations, *new.generations]), new.generations, old.generations)
+        self.hooks.switch((new.staging,), (old.staging,))
+        self.instances[new.id] = new
+        self.wiring.slots.release(old.consumer.key)
+
+    def lose(self, old: Instance, error: Exception) -> None:
+        """Go on without a plugin that is closed and cannot be opened again."""
+        self.wiring.switch(self.ports_of(old.generations), (), old.generations)
+        self.hooks.switch((), (old.staging,))
+        self._forget(old)
+        self.note(old.id, State.FAILED, describe(error), error)
 
     def _switch(self, plan: Plan, opened: list[Instance], closing: list[Instance]) -> None:
         """Put the new solution in force. No await in here: no call sees a part of it."""
         add = [each for instance in opened for each in instance.generations]
         remove = [each for instance in closing for each in instance.generations]
         self.wiring.selected = dict(plan.selected)
-        changed = {port.PORT: port for port in self._ports_of([*add, *remove])}
+        changed = {port.PORT: port for port in self.ports_of([*add, *remove])}
         for name in plan.subjects("select"):
             if name in self.ports:
                 changed.setdefault(name, self.ports.get(name))
@@ -181,7 +159,8 @@ class Lifecycle:
             self.note(each.id, State.ACTIVE, reasons.get(each.id, ""))
             self._tell_later("on_plugin_load", each)
 
-    def _ports_of(self, generations: Iterable[Generation]) -> list[type[Port]]:
+    def ports_of(self, generations: Iterable[Generation]) -> list[type[Port]]:
+        """Return the ports that some generations are for, by name."""
         names = {each.provider.port for each in generations}
         return [self.ports.get(each) for each in sorted(names)]
 
@@ -232,12 +211,9 @@ class Lifecycle:
             if old is None:
                 continue
             try:
-                opened = await self._open_all([old.prepared.found], [old], plan, ())
+                errors += await self._carry_out(plan, [old.prepared.found], [old], (), lambda: None)
             except (HotswapError, NotReady) as error:
                 errors.append(error)
-                continue
-            self._switch(plan, opened, [old])
-            errors += await self._retire([old])
         return errors
 
     def note(
@@ -276,7 +252,7 @@ class Lifecycle:
         for instance in list(self._leaving):  # what a change that was cut short had already taken out of service
             errors += await self._close(instance)
         for instance in closing:
-            self.wiring.switch(self._ports_of(instance.generations), (), instance.generations)
+            self.wiring.switch(self.ports_of(instance.generations), (), instance.generations)
             self._forget(instance)
             self._leaving.append(instance)
             errors += await self._close(instance)

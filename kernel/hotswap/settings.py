@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import field, frozen
 
@@ -94,6 +94,15 @@ class Settings:
     """Seconds that calls inside an old generation may go on before they are cancelled; 30 s outlast most requests."""
     open_timeout: float = 30.0
     """Seconds that a plugin may take to open."""
+    hold_timeout: float = 60.0
+    """Seconds that a call waits for a provider that is closed before its next generation opens, or hands over state:
+    as long as the old one may take to drain and the new one to open."""
+    activation: Literal["lazy", "eager"] = "lazy"
+    """``eager`` opens every plugin at the start; ``lazy`` leaves it to the first call where that can be."""
+    health_interval: float = 10.0
+    """Seconds between two health checks of providers that another one stands by for; 0: none but those asked for."""
+    fail_back_after: float = 30.0
+    """Seconds that a provider has to be healthy again before it serves again; one bad answer begins them anew."""
     safe_mode: bool = False
     """True finds hotswap's own plugins alone, and enables the embedded defaults."""
 
@@ -148,7 +157,7 @@ class Settings:
         plugins = tables.pop("plugins", {})
         plugins["paths"] = (*(Path(each).absolute() for each in plugin_paths), *plugins.get("paths", ()))
         if safe_mode or is_on(environ.get("HOTSWAP_NO_PLUGINS", "")):
-            plugins = {key: value for key, value in plugins.items() if key.endswith("_timeout")}
+            plugins = {key: value for key, value in plugins.items() if key not in ("enabled", "disabled", "paths")}
             return cls(folder, source, **plugins, safe_mode=True, config=tables.get("config", {}))
         return cls(folder, source, **plugins, **tables)
 

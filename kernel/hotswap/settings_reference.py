@@ -25,7 +25,8 @@ class Key:
 
 
 def _default(name: str) -> str:
-    return f"{getattr(fields(Settings), name).default:g}"
+    default = getattr(fields(Settings), name).default
+    return default if isinstance(default, str) else f"{default:g}"
 
 
 KEYS: tuple[Key, ...] = (
@@ -64,6 +65,36 @@ KEYS: tuple[Key, ...] = (
         "HOTSWAP_PLUGINS_OPEN_TIMEOUT",
         _default("open_timeout"),
         "How long a plugin may take to open.",
+    ),
+    Key(
+        "plugins.hold_timeout",
+        "number of seconds, 0 or more",
+        "HOTSWAP_PLUGINS_HOLD_TIMEOUT",
+        _default("hold_timeout"),
+        "How long a call waits for a provider that cannot be open twice, or hands over state, while it is replaced.",
+    ),
+    Key(
+        "plugins.activation",
+        "`lazy` or `eager`",
+        "HOTSWAP_PLUGINS_ACTIVATION",
+        _default("activation"),
+        "`eager` opens every plugin at the start. `lazy` opens one that has no lifecycle of its own with the first "
+        "call that needs it, unless its manifest says `eager`.",
+    ),
+    Key(
+        "plugins.health_interval",
+        "number of seconds, 0 or more",
+        "HOTSWAP_PLUGINS_HEALTH_INTERVAL",
+        _default("health_interval"),
+        "How often the providers of a port with an order of failover are asked how they are; 0: only when an "
+        "application asks.",
+    ),
+    Key(
+        "plugins.fail_back_after",
+        "number of seconds, 0 or more",
+        "HOTSWAP_PLUGINS_FAIL_BACK_AFTER",
+        _default("fail_back_after"),
+        "How long a provider has to be healthy again before it serves its port again.",
     ),
     Key(
         "ports.PORT",

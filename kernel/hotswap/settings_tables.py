@@ -97,12 +97,22 @@ class TableCheck:
             "paths": self._paths,
             "drain_timeout": self._seconds,
             "open_timeout": self._seconds,
+            "hold_timeout": self._seconds,
+            "activation": self._activation,
+            "health_interval": self._seconds,
+            "fail_back_after": self._seconds,
         }
         for key, value in table.items():
             if key not in checks:
                 self._unknown("key", key, checks, ("plugins", key))
             elif (checked := checks[key](key, value)) is not None:
                 yield key, checked
+
+    def _activation(self, key: str, value: Any) -> str | None:
+        if value in ("lazy", "eager"):
+            return str(value)
+        self._refuse('"lazy" or "eager" was expected', "plugins", key)
+        return None
 
     def _requirements(self, key: str, value: Any) -> tuple[str, ...] | None:
         entries = self._strings(value, "plugin ids", "plugins", key)

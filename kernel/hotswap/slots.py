@@ -1,4 +1,4 @@
-"""Where a handle leads: slots, the generations behind them, and leases. The heart; it knows no container.
+"""Where a handle leads: slots, and the generations behind them. The heart; it knows no container.
 
 A call travels handle -> slot -> generation -> adapter. The generation counts the calls inside it; a switch is one
 assignment to ``Slot.generation``, after which new calls go to the new generation while the old one drains.
@@ -6,124 +6,14 @@ assignment to ``Slot.generation``, after which new calls go to the new generatio
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
-from types import FrameType
+from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 from weakref import WeakSet
 
-from attrs import frozen
-
-from hotswap.errors import DrainTimeout, HotswapError, PortUnfilled, says
+from hotswap.errors import HotswapError, PortUnfilled
+from hotswap.generation import Generation, Provider
 from hotswap.handles import handle_class, hooked_class
-from hotswap.undo import cancelling
-from hotswap_ports import AdapterFailed, Port, PortError
-
-GRACE = 1.0
-"""Seconds in which a call that was cancelled is to end: its ``finally`` blocks, and no more."""
-
-
-@frozen
-class Provider:
-    """One plugin's adapter for one port."""
-
-    port: str
-    name: str
-    plugin: str
-    version: str
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version}"
-
-
-class Generation:
-    """One opened instance of a provider. ``leases`` are the calls inside it now."""
-
-    __slots__ = ("_drained", "_redact", "leases", "number", "provider", "retired", "target")
-
-    def __init__(
-        self, provider: Provider, target: Port, number: int, redact: Callable[[str], str] = lambda text: text
-    ) -> None:
-        self._redact = redact
-        self.provider = provider
-        self.target: Any = target
-        self.number = number
-        self.leases = 0
-        self.retired = False
-        self._drained: asyncio.Event | None = None
-
-    def __repr__(self) -> str:
-        return f"<generation {self.number} of {self.provider}, {self.leases} leases>"
-
-    def fail(self, method: str, error: BaseException) -> NoReturn:
-        """Raise ``error`` as the port's error, with the adapter's own as its cause.
-
-        A cancellation of the calling task goes on as it is; a ``CancelledError`` of the adapter's own making is a
-        failure like any other, and so is ``SystemExit``: no adapter ends its host.
-        """
-        if isinstance(error, PortError | HotswapError):
-            raise error
-        if isinstance(error, asyncio.CancelledError) and (asyncio.current_task() is None or cancelling()):
-            raise error
-        raise AdapterFailed(self.provider.name, method, error, self._redact(says(error))) from error
-
-    def left(self) -> None:
-        """Note that a call has left after the generation was retired."""
-        if self._drained is not None and not self.leases:
-            self._drained.set()
-
-    async def drain(self, seconds: float) -> None:
-        """Wait until every call has left.
-
-        Raises:
-            DrainTimeout: some had not left within ``seconds``; they were named and cancelled, and only they.
-        """
-        self.retired = True
-        if not self.leases:
-            return
-        self._drained = asyncio.Event()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._drained.wait()
-        except TimeoutError:
-            stuck = list(_tasks_inside(self))
-            calls = [f"{self.provider.port}.{method} in task {task.get_name()}" for task, method in stuck]
-            for task, _ in stuck:
-                task.cancel(f"{self.provider} is going away")
-            with suppress(TimeoutError):  # what is closed next is still in use by those that are just being cancelled
-                async with asyncio.timeout(GRACE if stuck else 0):
-                    await self._drained.wait()
-            raise DrainTimeout(str(self.provider), seconds, calls or [f"{self.leases} untraceable call(s)"]) from None
-
-
-def _tasks_inside(generation: Generation) -> Iterator[tuple[asyncio.Task[Any], str]]:
-    """Find the tasks that are inside ``generation`` by walking what each task awaits; nothing is recorded per call."""
-    current = asyncio.current_task()
-    for task in asyncio.all_tasks():
-        awaited: Any = task.get_coro()
-        while awaited is not None and task is not current:
-            frame: FrameType | None = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
-            if frame is not None and frame.f_locals.get("_hotswap_generation") is generation:
-                yield task, frame.f_code.co_name
-                break
-            awaited = _next_awaited(awaited)
-
-
-def _next_awaited(awaited: Any) -> Any:
-    for attribute in ("cr_await", "ag_await", "gi_yieldfrom"):
-        inner = getattr(awaited, attribute, None)
-        if inner is not None:
-            # ``async for`` awaits an opaque object; the generator behind it is only reachable through its referents
-            return inner if not type(inner).__name__.startswith("async_generator_") else _generator_of(inner)
-    return None
-
-
-def _generator_of(step: Any) -> Any:
-    import gc
-
-    return next((each for each in gc.get_referents(step) if inspect.isasyncgen(each)), None)
+from hotswap_ports import Port
 
 
 class _Nobody:
@@ -197,6 +87,12 @@ class Slot:
         pinned = handle._slot = Slot(self.port, self.name, self.besides)
         pinned.generation, pinned.hooks = generation, self.hooks
 
+    def unpin(self, consumer: str) -> None:
+        """Let a consumer's handle lead to where the slot does again."""
+        handle: Any = self._handles.get(consumer)
+        if handle is not None:
+            handle._slot = self
+
     def set_hooks(self, hooks: dict[str, Any]) -> None:
         """Put another set of compiled hooks in force for the calls that start from now on."""
         self.hooks = hooks
@@ -251,6 +147,11 @@ class SlotTable:
         """Return the slots of a consumer that lead to one of ``generations``, each with that one."""
         slots = self._consumers.get(consumer, ())
         return [(each, each.generation) for each in slots if any(each.generation is one for one in generations)]
+
+    def unpin(self, consumer: str) -> None:
+        """Let all handles of a consumer follow their slots again."""
+        for slot in self._consumers.get(consumer, ()):
+            slot.unpin(consumer)
 
     def pinned(self, port: str, name: str | None, consumer: str) -> Port | None:
         """Return a consumer's handle where it leads to another generation than its slot."""

@@ -15,11 +15,12 @@ from dependency_injector import containers, providers
 from hotswap.config import Config, structure_config
 from hotswap.consumer import APPLICATION, Consumer
 from hotswap.errors import HotswapError, InjectionFailed, ProviderNotFound
+from hotswap.generation import Generation
 from hotswap.handles import port_methods
 from hotswap.hooks import Hooks, MethodHooks
 from hotswap.injection import Need, needs_of
-from hotswap.selection import choose
-from hotswap.slots import Generation, Slot, SlotTable
+from hotswap.slots import SlotTable
+from hotswap.switchboard import Switchboard
 from hotswap_ports import PluginContext, Port
 
 P = TypeVar("P", bound=Port)
@@ -52,19 +53,13 @@ class LiveMapping(Mapping[str, Port]):
         return f"<live providers of {self._port.PORT}: {', '.join(self) or 'none'}>"
 
 
-class Wiring:
-    """Which providers are open, which one each port leads to, and who is given what."""
+class Wiring(Switchboard):
+    """The container over the switchboard, and who is given what."""
 
     def __init__(self, selected: Mapping[str, tuple[str, ...]], hooks: Hooks) -> None:
+        super().__init__(SlotTable(self._hooks_of), selected)
         self._hooks = hooks
         hooks.on_change.append(self._hooks_changed)
-        self.slots = SlotTable(self._hooks_of)
-        self.selected = dict(selected)
-        self.settled = False
-        """Set once the kernel is up: from then on the provider in use stays when another one comes."""
-        self._providers: dict[str, dict[str, Generation]] = {}
-        self._lent: dict[tuple[str, str], Generation] = {}
-        """Port and name -> a generation that is open and not in force yet."""
         self.container = containers.DynamicContainer()
 
     def _hooks_of(self, port: type[Port]) -> dict[str, MethodHooks]:
@@ -77,77 +72,16 @@ class Wiring:
             for slot in self.slots.of_port(port):
                 slot.set_hooks(self._hooks_of(slot.port))
 
-    def providers(self, port: str) -> dict[str, Generation]:
-        """Return the open providers of a port by name."""
-        return self._providers.get(port, {})
-
-    def names(self, port: str) -> list[str]:
-        """Return the names of a port's open providers, the one in use first."""
-        slot = self.slots.get(port)
-        current = slot.generation.provider.name if slot is not None and slot.filled else ""
-        return sorted(self.providers(port), key=lambda each: (each != current, each))
-
-    def serving(self, port: str) -> Generation | HotswapError:
-        """Return the generation that serves a port, or why none does."""
-        chosen = self._choose(port, self.providers(port))
-        return chosen if isinstance(chosen, HotswapError) else self.providers(port)[chosen]
-
-    def _choose(self, port: str, names: Collection[str], besides: str = "") -> str | HotswapError:
-        current = ""
-        for slot in (self.slots.get(port, None, besides), self.slots.get(port)):
-            if self.settled and not current and slot is not None and slot.filled:
-                current = slot.generation.provider.name
-        return choose(port, names, self.selected.get(port, ()), current)
-
-    def lend(self, generations: Iterable[Generation]) -> None:
-        """Let handles by name reach providers that are not in force yet, until they are or are gone."""
-        for each in generations:
-            of, name = each.provider.port, each.provider.name
-            if name not in self.providers(of):
-                self._lent[of, name] = each
-                if (slot := self.slots.get(of, name)) is not None:
-                    slot.generation = each
-
     def switch(
         self, ports: Collection[type[Port]], add: Collection[Generation], remove: Collection[Generation]
-    ) -> None:
-        """Put generations in and out of force. Synchronous from end to end: no call sees a part of it.
-
-        ``ports`` are those whose slots may lead elsewhere afterwards; the cost depends on them alone.
-        """
-        for gone in remove:
-            named = self._providers.get(gone.provider.port, {})
-            if named.get(gone.provider.name) is gone:
-                del named[gone.provider.name]
-        for new in add:
-            self._providers.setdefault(new.provider.port, {})[new.provider.name] = new
-        changed = {(each.provider.port, each.provider.name) for each in (*add, *remove)}
-        for pair in changed:
-            self._lent.pop(pair, None)
+    ) -> set[tuple[str, str]]:
+        """Do as the switchboard does, and give the container a provider for what is new."""
+        changed = super().switch(ports, add, remove)
         for port in ports:
-            slot = self.slots.slot(port)
-            serving = self.serving(port.PORT)
-            slot.generation = slot.empty(serving) if isinstance(serving, HotswapError) else serving
             self._expose(port, None)
-            for each in self.slots.of_port(port.PORT):
-                if each.besides:
-                    self._lead(each)
             for name in sorted(name for of, name in changed if of == port.PORT):
-                self._refill(port, name)
                 self._expose(port, name)
-
-    def _refill(self, port: type[Port], name: str) -> None:
-        slot = self.slots.get(port.PORT, name)
-        if slot is not None:
-            found = self.providers(port.PORT)
-            generation = found.get(name) or self._lent.get((port.PORT, name))
-            slot.generation = generation or slot.empty(ProviderNotFound(port.PORT, name, found))
-
-    def _lead(self, slot: Slot) -> None:
-        """Let the slot of a plugin that provides the port itself lead to the best of the others."""
-        found = {k: v for k, v in self.providers(slot.port.PORT).items() if v.provider.plugin != slot.besides}
-        chosen = self._choose(slot.port.PORT, found, slot.besides)
-        slot.generation = slot.empty(chosen) if isinstance(chosen, HotswapError) else found[chosen]
+        return changed
 
     def _expose(self, port: type[Port], name: str | None) -> None:
         """Make a handle a provider of the container: ``storage``, or ``storage__sqlite_storage`` for one by name.
@@ -161,15 +95,14 @@ class Wiring:
             setattr(self.container, key, providers.Object(self._handle(port, name, APPLICATION)))
 
     def _handle(self, port: type[Port], name: str | None, consumer: Consumer) -> Port:
-        """Return a handle; the slot is made, and filled, when it is first asked for."""
+        """Return a handle. While a plan is carried out, what it opens is led past a hold, to what will end it."""
         besides = consumer.besides(port.PORT) if name is None else ""
-        if self.slots.get(port.PORT, name, besides) is None:
-            slot = self.slots.slot(port, name, besides)
-            if besides:
-                self._lead(slot)
-            elif name is not None:
-                self._refill(port, name)
-        return self.slots.handle(port, name, consumer.key, besides)
+        slot = self.slot(port, name, besides)
+        handle = self.slots.handle(port, name, consumer.key, besides)
+        hold = self.held(slot) if consumer.key and self.holding else None
+        if hold is not None and hold.successor is not None:
+            slot.pin(consumer.key, hold.successor)
+        return handle
 
     def handle(self, port: type[P], name: str | None, consumer: Consumer = APPLICATION) -> P:
         """Return a live handle.
@@ -193,7 +126,7 @@ class Wiring:
         if name is not None:
             names = list(names)
             return None if name in names else ProviderNotFound(port, name, names)
-        chosen = self._choose(port, consumer.others(port, names), consumer.besides(port))
+        chosen = self.choose(port, consumer.others(port, names), consumer.besides(port))
         return chosen if isinstance(chosen, HotswapError) else None
 
     def all(self, port: type[Port], consumer: Consumer = APPLICATION) -> Mapping[str, Port]:

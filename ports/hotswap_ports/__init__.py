@@ -62,6 +62,7 @@ from hotswap_ports.plugin import (
     Log,
     Plugin,
     PluginContext,
+    Stateful,
     Tracer,
 )
 from hotswap_ports.port import (
@@ -178,6 +179,7 @@ __all__ = [
     "Skip",
     "Source",
     "SourceProblem",
+    "Stateful",
     "Storage",
     "StorageFeatures",
     "StoredValue",

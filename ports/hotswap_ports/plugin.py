@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
@@ -149,3 +149,20 @@ class Plugin:
     async def health(self) -> Health:
         """Return how the plugin is."""
         return Health()
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """What a plugin's own class, or an adapter's, offers when a swap is to carry its state across.
+
+    When the plugin is upgraded, downgraded, reloaded or configured anew, new calls wait, those inside the old
+    generation end, the old one is asked for its ``snapshot``, and the new one is given it before ``start``. If
+    anything of that fails, the old generation goes on with its own. Methods of these names that a port declares itself
+    are that port's.
+    """
+
+    async def snapshot(self) -> Any:
+        """Return the state: None, bool, int, float, str, bytes, and lists, tuples, sets and dicts of these."""
+
+    async def restore(self, state: Any, from_version: str) -> None:
+        """Go on from ``state``, a copy of what a generation of ``from_version`` returned; raise if that cannot be."""

@@ -9,7 +9,8 @@ import asyncio
 import sys
 from datetime import UTC, datetime
 
-from hotswap.slots import Generation, Provider, Slot
+from hotswap.generation import Generation, Provider
+from hotswap.slots import Slot
 from hotswap_ports import KeyPage, Storage, StoredValue
 from tests.benchmarks.rows import Row, print_rows
 from tests.benchmarks.timing import ratio

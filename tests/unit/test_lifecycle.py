@@ -18,7 +18,6 @@ from hotswap import (
     PluginInitFailed,
     PluginLoadFailed,
     PortUnfilled,
-    ProviderExclusive,
     State,
     TeardownFailed,
 )
@@ -556,23 +555,6 @@ async def test_a_call_that_would_end_the_host_is_the_adapters_failure(tmp_path: 
     async with kernel(tmp_path, "own", config=probing(tmp_path, own={"greet": what})) as running:
         with pytest.raises(AdapterFailed, match=f"own failed in greet: {shown}"):
             await running.get(Greeter).greet("x")
-
-
-async def test_an_exclusive_provider_is_not_opened_beside_itself(tmp_path: Path) -> None:
-    """Swapping an exclusive provider for itself is refused with the reason; it goes on serving."""
-    provides = {"greeter": {"class": "Hello", "exclusive": True}}
-    probe(tmp_path, "own", provides=provides)
-    async with kernel(tmp_path, "own", config=probing(tmp_path, own={})) as running:
-        opened = journal(tmp_path)
-        for change in (running.configure("own", {"a": 1}), running.reload("own")):
-            with pytest.raises(ProviderExclusive, match="greeter is exclusive"):
-                await change
-        assert journal(tmp_path) == opened
-        assert "a" not in running.settings.config["own"]
-        assert await running.get(Greeter).greet("x") == "own greets x"
-        await running.disable("own")
-        await running.enable("own")
-        assert running.plugins()["own"].state is State.ACTIVE
 
 
 async def test_two_plugins_cannot_call_their_providers_the_same(tmp_path: Path) -> None:

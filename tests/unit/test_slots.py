@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import threading
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar, get_type_hints
 
 import pytest
 
-from hotswap.errors import DrainTimeout, PortAmbiguous, PortUnfilled
+from hotswap.errors import CallEvicted, DrainTimeout, PortAmbiguous, PortUnfilled
+from hotswap.generation import Generation, Provider
 from hotswap.handles import handle_class, port_methods
 from hotswap.selection import choose
-from hotswap.slots import Generation, Provider, Slot
+from hotswap.slots import Slot
 from hotswap_ports import AdapterFailed, AIProvider, NotFound, Port, Scraper, Search, Storage
 
 
@@ -198,9 +200,12 @@ async def test_a_drain_that_takes_too_long_names_and_cancels_the_calls_inside_an
     with pytest.raises(DrainTimeout, match=r"feed\.one in task stuck caller") as timeout:
         await old.drain(0.01)
     await asyncio.wait([stuck])
-    assert stuck.cancelled()
+    assert isinstance(stuck.exception(), CallEvicted)
     assert not other.done()
-    assert len(timeout.value.calls) == 1
+    assert not reader.done()
+    assert "nested" in timeout.value.calls[0]
+    assert "test_slots.py" in timeout.value.calls[0]
+    assert timeout.value.calls[1].startswith("feed.many, between two items of a stream")
     for task in (other, reader):
         task.cancel()
     await asyncio.gather(other, reader, return_exceptions=True)
@@ -241,18 +246,72 @@ async def test_a_drain_finds_those_that_wait_for_a_stream(slot: Slot) -> None:
     await adapter.waiting.wait()
     with pytest.raises(DrainTimeout, match=r"feed\.many in task reader"):
         await stuck.drain(0.01)
-    assert task.cancelled()
+    assert isinstance(task.exception(), CallEvicted)
     assert stuck.leases == 0
 
 
-async def test_a_lease_that_no_task_holds_is_named_as_such(slot: Slot) -> None:
-    """A lease of a stream that nobody reads just now cannot be traced to a task, and the error says so."""
-    handle = handle_of(slot)
-    items = handle.many()
+async def test_a_stream_between_two_items_is_closed_and_its_reader_told(slot: Slot) -> None:
+    """At the deadline a stream that nobody reads just now is named and closed; who reads on gets an error, no end."""
+    items = handle_of(slot).many()
+    old = slot.generation
     assert await anext(items) == 0
-    with pytest.raises(DrainTimeout, match=r"1 untraceable call\(s\)"):
-        await slot.generation.drain(0.01)
-    await items.aclose()  # type: ignore[attr-defined]
+    with pytest.raises(DrainTimeout, match=r"feed\.many, between two items of a stream"):
+        await old.drain(0.01)
+    assert old.target.ended == 1
+    with pytest.raises(CallEvicted, match=r"feed\.many was cancelled: it was still inside feeder 1\.0\.0"):
+        await anext(items)
+    assert old.leases == 0
+
+
+async def test_the_caller_of_a_stuck_call_goes_on_after_its_error(slot: Slot) -> None:
+    """The deadline ends the call and not the task that made it; a task that is cancelled as well is cancelled."""
+    feed, old = handle_of(slot), slot.generation
+
+    async def work() -> str:
+        try:
+            await feed.one(1, third=-1)
+        except CallEvicted:
+            await asyncio.sleep(0)
+            return "went on"
+        return "never"
+
+    stuck, cancelled = asyncio.create_task(work()), asyncio.create_task(work())
+    async with asyncio.timeout(5):
+        while old.leases < 2:
+            await asyncio.sleep(0)
+    drain = asyncio.create_task(old.drain(0.01))
+    async with asyncio.timeout(5):
+        while not old.cut:
+            await asyncio.sleep(0)
+    cancelled.cancel()
+    with pytest.raises(DrainTimeout):
+        await drain
+    assert await stuck == "went on"
+    with pytest.raises(asyncio.CancelledError):
+        await cancelled
+
+
+async def test_synchronous_calls_in_threads_are_waited_for(slot: Slot) -> None:
+    """A synchronous method that runs in a thread holds a lease like any other call."""
+    entered, leave = threading.Event(), threading.Event()
+
+    class Slow(Feeder):
+        def label(self) -> str:
+            entered.set()
+            leave.wait(5)
+            return "slow"
+
+    slot.generation = old = generation(Slow())
+    calling = asyncio.create_task(asyncio.to_thread(handle_of(slot).label))
+    await asyncio.to_thread(entered.wait, 5)
+    slot.generation = generation(Feeder(), 2)
+    draining = asyncio.create_task(old.drain(5))
+    await asyncio.sleep(0)
+    assert not draining.done()
+    assert old.leases == 1
+    leave.set()
+    await draining
+    assert await calling == "slow"
 
 
 async def test_a_pinned_handle_goes_on_alone(slot: Slot) -> None:

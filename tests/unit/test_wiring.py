@@ -9,9 +9,10 @@ import pytest
 from dependency_injector.wiring import Provide, inject
 
 from hotswap import Kernel, PortUnfilled
+from hotswap.generation import Generation, Provider
 from hotswap.handles import handle_class, port_attributes
 from hotswap.port_directory import ENTRY_POINTS, PortDirectory
-from hotswap.slots import Generation, Provider, Slot
+from hotswap.slots import Slot
 from hotswap_ports import AdapterFailed, Port
 from tests.plugin_folder import Clock, Greeter, greeter, kernel, settings, write_plugin
 

@@ -1,0 +1,214 @@
+"""One opened instance of a provider, the calls inside it, and how they are waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Any, NoReturn, TypeVar
+
+from attrs import frozen
+
+from hotswap.clock import CLOCK
+from hotswap.errors import CallEvicted, DrainTimeout, HotswapError, says
+from hotswap.handles import FAILURES
+from hotswap.stuck import calls_inside
+from hotswap.undo import cancelling
+from hotswap_ports import AdapterFailed, Port, PortError
+
+T = TypeVar("T")
+
+GRACE = 1.0
+"""Seconds in which a call that was cancelled is to end: its ``finally`` blocks, and no more."""
+
+
+@frozen
+class Provider:
+    """One plugin's adapter for one port."""
+
+    port: str
+    name: str
+    plugin: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+class Generation:
+    """One opened instance of a provider. ``leases`` are the calls inside it now.
+
+    Calls count themselves, on the loop or, for a port's synchronous methods, in any thread: ``+=`` on a slot is one
+    step under CPython's lock.
+    """
+
+    __slots__ = (
+        "__weakref__", "_drained", "_evicted", "_idle", "_loop", "_redact", "_thread", "cut", "leases", "number",
+        "on_failure", "provider", "retired", "target",
+    )  # fmt: skip
+
+    def __init__(
+        self, provider: Provider, target: Port, number: int, redact: Callable[[str], str] = lambda text: text
+    ) -> None:
+        self._redact = redact
+        self.provider = provider
+        self.target: Any = target
+        self.number = number
+        self.leases = 0
+        self.retired = False
+        """Set while somebody waits for the calls to leave."""
+        self.cut = False
+        """Set at the deadline: a stream that goes on later is told that its provider is gone."""
+        self.on_failure: Callable[[Generation, Exception], None] | None = None
+        """Told of every error of the provider's own making."""
+        self._drained: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+        self._idle = 0
+        self._evicted: set[asyncio.Task[Any]] = set()
+
+    def __repr__(self) -> str:
+        return f"<generation {self.number} of {self.provider}, {self.leases} leases>"
+
+    def fail(self, method: str, error: BaseException) -> NoReturn:
+        """Raise ``error`` as the port's error, with the adapter's own as its cause.
+
+        A cancellation of the calling task goes on as it is; a ``CancelledError`` of the adapter's own making is a
+        failure like any other, and so is ``SystemExit``: no adapter ends its host. What the deadline of a drain
+        cancelled is the call, and not the task that made it: that gets an error.
+        """
+        if isinstance(error, PortError | HotswapError):
+            self._failed(error)
+            raise error
+        if isinstance(error, asyncio.CancelledError):
+            if self._take_back_eviction() and not cancelling():
+                raise self.evicted(method) from None
+            if asyncio.current_task() is None or cancelling():
+                raise error
+        failed = AdapterFailed(self.provider.name, method, error, self._redact(says(error)))
+        self._failed(failed)
+        raise failed from error
+
+    def _failed(self, error: Exception) -> None:
+        if self.on_failure is not None:
+            self.on_failure(self, error)
+
+    def evicted(self, method: str) -> CallEvicted:
+        """Return the error of a call that was still inside at the deadline."""
+        return CallEvicted(f"{self.provider.port}.{method}", str(self.provider))
+
+    def left(self) -> None:
+        """Note that a call has left while somebody waits for that."""
+        if self._evicted:
+            self._take_back_eviction()
+        if self._drained is not None and self.leases <= self._idle:
+            if threading.get_ident() == self._thread:
+                self._drained.set()
+            elif self._loop is not None:
+                self._loop.call_soon_threadsafe(self._drained.set)
+
+    def _take_back_eviction(self) -> bool:
+        """Return whether the current task is one that the deadline cancelled, and end that cancellation."""
+        task = asyncio.current_task() if asyncio._get_running_loop() is not None else None
+        if task is None or task not in self._evicted:
+            return False
+        self._evicted.discard(task)
+        task.uncancel()
+        return True
+
+    async def call(self, method: str, invoke: Callable[[Any], Awaitable[T]]) -> T:
+        """Return ``await invoke(target)`` as a call inside this generation: for those who choose one themselves."""
+        _hotswap_generation, _hotswap_since, _hotswap_method = self, CLOCK.now, method
+        self.leases += 1
+        try:
+            return await invoke(self.target)
+        except FAILURES as error:
+            self.fail(method, error)
+        finally:
+            self.leases -= 1
+            if self.retired:
+                self.left()
+
+    async def stream(self, method: str, invoke: Callable[[Any], AsyncIterator[T]]) -> AsyncGenerator[T, None]:
+        """Iterate over ``invoke(target)`` as a call inside this generation."""
+        _hotswap_generation, _hotswap_since, _hotswap_method = self, CLOCK.now, method
+        self.leases += 1
+        _hotswap_items: Any = None
+        try:
+            _hotswap_items = invoke(self.target)
+            async for item in _hotswap_items:
+                yield item
+                if self.cut:
+                    raise self.evicted(method)
+        except FAILURES as error:
+            self.fail(method, error)
+        finally:
+            await self.end_stream(_hotswap_items)
+
+    async def end_stream(self, items: Any) -> None:
+        """Close what a stream iterates over, and give its lease back."""
+        try:
+            close = getattr(items, "aclose", None)
+            if close is not None:
+                await close()
+        finally:
+            self.leases -= 1
+            if self.retired:
+                self.left()
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until every call has left.
+
+        Raises:
+            DrainTimeout: some had not left within ``seconds``; they were named and cancelled, and only they.
+        """
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        self._drained = asyncio.Event()
+        self.retired = True  # after the event is there: a call that leaves in a thread looks for it
+        if not self.leases:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._drained.wait()
+        except TimeoutError:
+            raise DrainTimeout(str(self.provider), seconds, await self._evict(self._drained)) from None
+
+    def resume(self) -> None:
+        """Serve on after a drain: what was to come in its place has not come."""
+        self.retired = self.cut = False
+        self._drained, self._idle = None, 0
+
+    async def _evict(self, drained: asyncio.Event) -> list[str]:
+        """Cancel the calls that are inside, and wait a moment for their last lines; return who they were.
+
+        A stream that nobody reads just now is not in anybody's way: what it iterates over is closed, and whoever reads
+        on gets an error.
+        """
+        stuck = calls_inside(self)
+        named = [f"{self.provider.port}.{each}" for each in stuck]
+        untraceable = self.leases - len(stuck)
+        idle = [each for each in stuck if each.task is None]
+        self.cut, self._idle = True, len(idle) + untraceable
+        for each in stuck:
+            if each.task is not None:
+                self._evicted.add(each.task)
+                each.task.cancel(f"{self.provider} is going away")
+        with suppress(TimeoutError):  # what is closed next is still in use by those that are just being cancelled
+            async with asyncio.timeout(GRACE):
+                named += [problem for each in idle if (problem := await _close(each.items))]
+                if self.leases > self._idle:
+                    await drained.wait()
+        return named + [f"{untraceable} untraceable call(s)"] * (untraceable > 0)
+
+
+async def _close(items: Any) -> str:
+    """Close an adapter's iterator; return what went wrong, empty for nothing."""
+    close = getattr(items, "aclose", None)
+    if close is None:
+        return ""
+    try:
+        await close()
+    except Exception as error:  # noqa: BLE001 - the adapter's own code: reported with the stuck calls
+        return f"closing a stream raised {type(error).__name__}: {says(error)}"
+    return ""

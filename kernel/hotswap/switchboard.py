@@ -1,0 +1,193 @@
+"""Which providers are open, and where each slot leads. Knows no container.
+
+A slot leads to the provider that serves its port, or to the one of its name. Two things can stand between: a *hold*,
+under which the calls to one generation wait while it is replaced, and a *route*, which shares the calls to a port's
+selected provider out among several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from hotswap.errors import HotswapError, ProviderNotFound
+from hotswap.generation import Generation
+from hotswap.handles import handle_class
+from hotswap.holding import Held, Hold
+from hotswap.relays import Policy, relayed
+from hotswap.selection import choose
+from hotswap.slots import Slot, SlotTable
+from hotswap_ports import Port
+
+Route = Callable[[Generation], Policy]
+"""Makes the policy of a slot whose provider is the generation given."""
+
+
+class Switchboard:
+    """The providers and slots of one kernel; each change of them is synchronous from end to end."""
+
+    def __init__(self, slots: SlotTable, selected: Mapping[str, tuple[str, ...]]) -> None:
+        self.slots = slots
+        self.selected = dict(selected)
+        self.settled = False
+        """Set once the kernel is up: from then on the provider in use stays when another one comes."""
+        self.unwell: dict[tuple[str, str], str] = {}
+        """Port and name of providers that others of the selection stand in for -> why."""
+        self._providers: dict[str, dict[str, Generation]] = {}
+        self._lent: dict[tuple[str, str], Generation] = {}
+        """Port and name -> a generation that is open and not in force yet."""
+        self._holds: dict[Generation, Hold] = {}
+        self._routes: dict[str, Route] = {}
+
+    def providers(self, port: str) -> dict[str, Generation]:
+        """Return the open providers of a port by name."""
+        return self._providers.get(port, {})
+
+    def names(self, port: str) -> list[str]:
+        """Return the names of a port's open providers, the one in use first."""
+        slot = self.slots.get(port)
+        current = slot.generation.provider.name if slot is not None and slot.filled else ""
+        return sorted(self.providers(port), key=lambda each: (each != current, each))
+
+    def serving(self, port: str) -> Generation | HotswapError:
+        """Return the generation that serves a port, or why none does."""
+        chosen = self.choose(port, self.providers(port))
+        return chosen if isinstance(chosen, HotswapError) else self.providers(port)[chosen]
+
+    def choose(self, port: str, names: Collection[str], besides: str = "") -> str | HotswapError:
+        """Return which of ``names`` would serve a port; ``besides``: the plugin whose slot it is."""
+        current = ""
+        for slot in (self.slots.get(port, None, besides), self.slots.get(port)):
+            if self.settled and not current and slot is not None and slot.filled:
+                current = slot.generation.provider.name
+        return choose(port, names, self.in_order(port), current)
+
+    def in_order(self, port: str) -> tuple[str, ...]:
+        """Return the selection of a port: those that are unwell stand behind the others."""
+        selected = self.selected.get(port, ())
+        if not self.unwell or len(selected) < 2:
+            return selected
+        return tuple(sorted(selected, key=lambda each: (port, each) in self.unwell))
+
+    def lend(self, generations: Iterable[Generation]) -> None:
+        """Let handles by name reach providers that are not in force yet, until they are or are gone."""
+        for each in generations:
+            of, name = each.provider.port, each.provider.name
+            if name not in self.providers(of):
+                self._lent[of, name] = each
+                if (slot := self.slots.get(of, name)) is not None:
+                    self._point(slot, each)
+
+    def switch(
+        self, ports: Collection[type[Port]], add: Collection[Generation], remove: Collection[Generation]
+    ) -> set[tuple[str, str]]:
+        """Put generations in and out of force. Synchronous from end to end: no call sees a part of it.
+
+        ``ports`` are those whose slots may lead elsewhere afterwards; the cost depends on them alone. Returns port and
+        name of the providers that changed.
+        """
+        for gone in remove:
+            named = self._providers.get(gone.provider.port, {})
+            if named.get(gone.provider.name) is gone:
+                del named[gone.provider.name]
+        for new in add:
+            self._providers.setdefault(new.provider.port, {})[new.provider.name] = new
+        changed = {(each.provider.port, each.provider.name) for each in (*add, *remove)}
+        for pair in changed:
+            self._lent.pop(pair, None)
+        for port in ports:
+            self._aim(self.slots.slot(port))
+            for slot in self.slots.of_port(port.PORT):
+                if slot.besides or (slot.name is not None and (port.PORT, slot.name) in changed):
+                    self._aim(slot)
+        return changed
+
+    def slot(self, port: type[Port], name: str | None, besides: str) -> Slot:
+        """Return a slot; it is made, and led to its provider, when it is first asked for."""
+        found = self.slots.get(port.PORT, name, besides)
+        if found is None:
+            found = self.slots.slot(port, name, besides)
+            if name is not None or besides:
+                self._aim(found)
+        return found
+
+    def _aim(self, slot: Slot) -> None:
+        """Let a slot lead to where it should now."""
+        found = self._of_name(slot, slot.name) if slot.name is not None else self._of_selection(slot)
+        if isinstance(found, HotswapError):
+            slot.generation = slot.empty(found)
+        else:
+            self._point(slot, found)
+
+    def _of_name(self, slot: Slot, name: str) -> Generation | HotswapError:
+        port = slot.port.PORT
+        found = self.providers(port).get(name) or self._lent.get((port, name))
+        return found or ProviderNotFound(port, name, self.providers(port))
+
+    def _of_selection(self, slot: Slot) -> Generation | HotswapError:
+        """Return what serves a port; for a plugin that provides the port itself, the best of the others."""
+        port = slot.port.PORT
+        found = self.providers(port)
+        if slot.besides:
+            found = {name: each for name, each in found.items() if each.provider.plugin != slot.besides}
+        chosen = self.choose(port, found, slot.besides)
+        return chosen if isinstance(chosen, HotswapError) else found[chosen]
+
+    def _point(self, slot: Slot, generation: Generation) -> None:
+        """Let a slot lead to a generation, or to what stands in for it."""
+        policy: Policy | None = None
+        if (hold := self._holds.get(generation)) is not None:
+            policy = Held(hold, _onward(slot))
+        elif slot.name is None and (route := self._routes.get(slot.port.PORT)) is not None:
+            policy = route(generation)
+        slot.generation = generation if policy is None else relayed(slot.port, generation.provider, policy)
+
+    def hold(self, generation: Generation, hold: Hold) -> None:
+        """Let new calls to a generation wait."""
+        self._holds[generation] = hold
+        for slot in self.slots.of_port(generation.provider.port):
+            if slot.generation is generation:
+                self._point(slot, generation)
+            elif slot.filled and slot.generation.provider is generation.provider:
+                self._aim(slot)  # a route led there
+
+    def succeed(self, held: Generation, successor: Generation) -> None:
+        """Lead those that the same plan opens to what will be in force in the place of a generation that is held."""
+        if (hold := self._holds.get(held)) is not None:
+            hold.successor = successor
+
+    @property
+    def holding(self) -> bool:
+        """Return whether calls to anything wait."""
+        return bool(self._holds)
+
+    def held(self, slot: Slot) -> Hold | None:
+        """Return what the calls of a slot wait for."""
+        generation = self._of_name(slot, slot.name) if slot.name is not None else self._of_selection(slot)
+        return None if isinstance(generation, HotswapError) else self._holds.get(generation)
+
+    def release(self, generations: Collection[Generation]) -> None:
+        """Let the calls that wait go on, to wherever their slots lead now."""
+        holds = [hold for each in generations if (hold := self._holds.pop(each, None)) is not None]
+        for port in {hold.held.provider.port for hold in holds}:
+            self.refresh(port)
+        for hold in holds:
+            hold.release()
+
+    def route(self, port: str, route: Route | None) -> None:
+        """Share the calls to a port's selected provider out as ``route`` says; None: no more."""
+        if route is None:
+            self._routes.pop(port, None)
+        else:
+            self._routes[port] = route
+        self.refresh(port)
+
+    def refresh(self, port: str) -> None:
+        """Let every slot of a port lead to where it should now."""
+        for slot in self.slots.of_port(port):
+            self._aim(slot)
+
+
+def _onward(slot: Slot) -> Port:
+    """Return a handle of the slot by which calls go on after they have waited; hooks have run before."""
+    made: Callable[[Slot, str], Port] = handle_class(slot.port)
+    return made(slot, "")

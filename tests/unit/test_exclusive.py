@@ -1,0 +1,367 @@
+"""Providers that cannot be open twice, and state that is handed over: calls wait, and none fails."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hotswap import HoldTimeout, Kernel, PluginInitFailed, State, TeardownFailed
+from tests.plugin_folder import JOURNAL, Clock, Greeter, gate, kernel, probe, probing, reached, write_plugin
+
+EXCLUSIVE = {"greeter": {"class": "Hello", "exclusive": True}}
+CLOSING = ["stop", "exit", "cleanup", "undo"]
+
+
+def journal(root: Path, plugin: str = "own") -> list[str]:
+    """Return the steps that a probe came to."""
+    return [each.split(".")[1] for each in JOURNAL.get(str(root), []) if each.startswith(f"{plugin}.")]
+
+
+async def until(condition: Any) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def test_an_exclusive_provider_is_closed_before_the_next_is_opened_and_calls_wait(tmp_path: Path) -> None:
+    """A call inside ends in the old generation, one that comes meanwhile waits and is answered by the new one."""
+    probe(tmp_path, "own", provides=EXCLUSIVE)
+    async with kernel(tmp_path, "own", config=probing(tmp_path, own={"greet": "gate"})) as running:
+        handle, by_name = running.get(Greeter), running.get(Greeter, "own")
+        inside = asyncio.create_task(handle.greet("x"))
+        await reached(str(tmp_path), "own.greet")
+        change = asyncio.create_task(running.configure("own", {"greet": "", "start": "gate"}))
+        await until(lambda: running.plugins()["own"].state is State.DRAINING)
+        waiting = [asyncio.create_task(each.greet("y")) for each in (handle, by_name, handle)]
+        JOURNAL[str(tmp_path)].clear()
+        gate(str(tmp_path), "own.greet").set()
+        assert await inside == "own greets x"
+        await reached(str(tmp_path), "own.start")
+        assert journal(tmp_path)[:5] == [*CLOSING, "init"]
+        assert not any(each.done() for each in waiting)
+        gate(str(tmp_path), "own.start").set()
+        await change
+        assert await asyncio.gather(*waiting) == ["own greets y"] * 3
+        assert running.plugins()["own"].state is State.ACTIVE
+
+
+@pytest.mark.parametrize("step", ["init", "validate", "initialize", "adapter", "enter", "start", "health"])
+async def test_when_the_new_one_fails_the_old_is_opened_again_and_gets_the_calls(tmp_path: Path, step: str) -> None:
+    """If the new generation of an exclusive provider cannot be opened, the old one is, and waiting calls get it."""
+    probe(tmp_path, "own", provides=EXCLUSIVE)
+    async with kernel(tmp_path, "own", config=probing(tmp_path, own={"stop": "gate"})) as running:
+        handle = running.get(Greeter)
+        change = asyncio.create_task(running.configure("own", {step: "raise"}))
+        await reached(str(tmp_path), "own.stop")
+        waiting = [asyncio.create_task(handle.greet("y")) for _ in range(3)]
+        gate(str(tmp_path), "own.stop").set()
+        with pytest.raises(PluginInitFailed, match="no luck"):
+            await change
+        assert await asyncio.gather(*waiting) == ["own greets y"] * 3
+        assert running.plugins()["own"].state is State.ACTIVE
+        assert step not in running.settings.config["own"]
+        assert journal(tmp_path).count("start") >= 2
+        await running.configure("own", {"a": 1})
+        assert await handle.greet("z") == "own greets z"
+
+
+async def test_when_the_old_one_cannot_be_opened_again_it_is_failed_and_calls_are_told(tmp_path: Path) -> None:
+    """With nothing to go back to the plugin is failed with both reasons, and calls that waited get an error."""
+    code = """
+        from hotswap_ports import Plugin
+        from tests.plugin_folder import Greeter
+
+        opened = []
+
+        class Hello(Greeter):
+            async def greet(self, name, *, loud=False):
+                return "hello"
+
+        class Own(Plugin):
+            async def start(self):
+                opened.append(1)
+                if len(opened) > 1:
+                    raise RuntimeError("the lock is gone")
+    """
+    write_plugin(tmp_path, "own", code, provides=EXCLUSIVE, python={"class_name": "Own"})
+    async with kernel(tmp_path, "own") as running:
+        handle = running.get(Greeter)
+        (tmp_path / "own" / "code.py").write_text("1 / 0")
+        running._lifecycle.instances["own"].prepared.loaded.module.opened.append(1)  # type: ignore[union-attr]
+        write_plugin(tmp_path, "own", "raise_on_start = True\n" + code_that_fails(), provides=EXCLUSIVE)
+        with pytest.raises(PluginInitFailed, match="not this time") as failed:
+            await running.reload("own")
+        assert "own could not be opened again" in "\n".join(failed.value.__notes__)
+        assert running.plugins()["own"].state is State.FAILED
+        assert "the lock is gone" in running.plugins()["own"].reason
+        with pytest.raises(Exception, match="No enabled plugin provides the port 'greeter'"):
+            await handle.greet("x")
+
+
+def code_that_fails() -> str:
+    """Return the code of a plugin that cannot be opened."""
+    return (
+        "from tests.plugin_folder import Greeter\n"
+        "class Hello(Greeter):\n"
+        "    def __init__(self) -> None:\n"
+        "        raise RuntimeError('not this time')\n"
+        "    async def greet(self, name, *, loud=False):\n"
+        "        return ''\n"
+    )
+
+
+async def test_waiting_is_bounded(tmp_path: Path) -> None:
+    """A call that waits longer than hold_timeout gets an error that names what it waited for; later ones are served."""
+    probe(tmp_path, "own", provides=EXCLUSIVE)
+    async with kernel(tmp_path, "own", config=probing(tmp_path, own={"stop": "gate"}), hold_timeout=0.05) as running:
+        change = asyncio.create_task(running.configure("own", {"stop": ""}))
+        await reached(str(tmp_path), "own.stop")
+        with pytest.raises(HoldTimeout, match=r"greeter\.greet waited 0\.05 s for own 1\.0\.0"):
+            await running.get(Greeter).greet("x")
+        gate(str(tmp_path), "own.stop").set()
+        await change
+        assert await running.get(Greeter).greet("x") == "own greets x"
+
+
+async def test_a_call_that_the_draining_plugin_makes_to_itself_goes_through(tmp_path: Path) -> None:
+    """A call inside an exclusive provider may lead through another port back to it: it does not wait for itself."""
+    code = """
+        from hotswap_ports import PluginContext
+        from tests.plugin_folder import Clock, Greeter, behave
+
+        class Hello(Greeter):
+            def __init__(self, clock: Clock, context: PluginContext) -> None:
+                self.clock = clock
+                self.context = context
+            async def greet(self, name, *, loud=False):
+                await behave(self.context, "greet")
+                return "inner" if name == "inner" else f"{await self.clock.now()}"
+    """
+    through = """
+        from tests.plugin_folder import Clock, Greeter
+
+        class Ticks(Clock):
+            def __init__(self, greeter: Greeter) -> None:
+                self.greeter = greeter
+            async def now(self):
+                return 1.0 if await self.greeter.greet("inner") == "inner" else 0.0
+    """
+    tables: dict[str, Any] = {"requires": {"clock": {"version": ">=2", "optional": True}}, "provides": EXCLUSIVE}
+    code = code.replace("clock: Clock,", "clock: Clock | None,")
+    write_plugin(tmp_path, "own", code, capabilities={"config_access": True}, **tables)
+    write_plugin(tmp_path, "ticks", through, provides={"clock": "Ticks"}, requires={"greeter": ">=1"})
+    async with kernel(tmp_path, "own", config=probing(tmp_path, own={})) as running:
+        await running.enable("ticks")
+        await running.configure("own", {"greet": "gate"})
+        inside = asyncio.create_task(running.get(Greeter).greet("x"))
+        await reached(str(tmp_path), "own.greet")
+        change = asyncio.create_task(running.configure("own", {"greet": ""}))
+        await until(lambda: running.plugins()["own"].state is State.DRAINING)
+        gate(str(tmp_path), "own.greet").set()
+        assert await inside == "1.0"
+        await change
+
+
+async def test_what_opens_in_the_same_plan_reaches_the_new_exclusive_one(tmp_path: Path) -> None:
+    """A plugin that is replaced together with an exclusive one it uses calls the new one while it opens."""
+    user = """
+        from hotswap_ports import Plugin
+        from tests.plugin_folder import Clock, Greeter
+
+        class Ticks(Clock):
+            async def now(self):
+                return 1.0
+
+        class Own(Plugin):
+            def __init__(self, greeter: Greeter) -> None:
+                self.greeter = greeter
+            async def start(self):
+                self.said = await self.greeter.greet("x")
+    """
+    for version in ("1.0.0", "2.0.0"):
+        probe(tmp_path, "own", version=version, folder=f"own-{version}", provides=EXCLUSIVE)
+        tables: dict[str, Any] = {"provides": {"clock": "Ticks"}, "requires": {"greeter": ">=1"}}
+        tables |= {"python": {"class_name": "Own"}, "dependencies": {"own": f"=={version}"}}
+        write_plugin(tmp_path, "user", user, version=version, folder=f"user-{version}", **tables)
+    async with kernel(tmp_path, "user==1.0.0", config=probing(tmp_path, own={})) as running:
+        plan = await running.enable("user==2.0.0")
+        assert plan.subjects("replace") == ["own", "user"]
+        plugin: Any = running._lifecycle.instances["user"].plugin
+        assert plugin.said == "own greets x"
+        assert await running.get(Greeter).greet("y") == "own greets y"
+        assert repr(plugin.greeter) == repr(running.get(Greeter))
+
+
+COUNTING = """
+    from hotswap_ports import Plugin, PluginContext
+    from tests.plugin_folder import Greeter, behave
+
+    class Counter(Greeter):
+        def __init__(self, context: PluginContext) -> None:
+            self.context = context
+            self.count = 0
+        async def greet(self, name, *, loud=False):
+            await behave(self.context, "greet")
+            self.count += 1
+            return f"{VERSION} {self.count}"
+        async def snapshot(self):
+            await behave(self.context, "snapshot")
+            return {self.context.config.get("state", "count"): self.count}
+        async def restore(self, state, from_version):
+            await behave(self.context, "restore")
+            self.count = state["count"]
+            self.came_from = from_version
+"""
+
+
+def counting(root: Path, version: str, **tables: Any) -> None:
+    """Write a plugin that counts its calls and hands the count over."""
+    code = COUNTING.replace("VERSION", repr(version))
+    tables.setdefault("provides", {"greeter": "Counter"})
+    write_plugin(
+        root, "own", code, version=version, folder=f"own-{version}", capabilities={"config_access": True}, **tables
+    )
+
+
+@pytest.mark.parametrize("exclusive", [False, True])
+async def test_state_is_carried_across_and_nothing_counted_is_lost(tmp_path: Path, exclusive: bool) -> None:
+    """An upgrade under load carries the state of every call across, and so does the way back."""
+    for version in ("1.0.0", "2.0.0"):
+        counting(tmp_path, version, provides={"greeter": {"class": "Counter", "exclusive": exclusive}})
+    async with kernel(tmp_path, "own==1.0.0", config=probing(tmp_path, own={})) as running:
+        handle = running.get(Greeter)
+        seen: list[str] = []
+
+        async def caller() -> None:
+            for _ in range(40):
+                seen.append(await handle.greet("x"))
+                await asyncio.sleep(0)
+
+        callers = [asyncio.create_task(caller()) for _ in range(5)]
+        for version in ("2.0.0", "1.0.0", "2.0.0"):
+            await running.enable(f"own=={version}")
+        await asyncio.gather(*callers)
+        assert sorted(int(each.split()[1]) for each in seen) == list(range(1, 201))
+        target: Any = running._lifecycle.instances["own"].generations[0].target
+        assert target.came_from == "1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ({"restore": "raise"}, "failed in restore: RuntimeError: no luck"),
+        ({"restore": "hang"}, "failed in restore: it took longer than 0.2 s"),
+        ({"start": "raise"}, "failed in start"),
+    ],
+)
+@pytest.mark.parametrize("exclusive", [False, True])
+async def test_a_restore_that_fails_leaves_the_old_one_with_its_own_state(
+    tmp_path: Path, exclusive: bool, config: dict[str, str], reason: str
+) -> None:
+    """A failed hand-over is a failed opening: the old generation goes on, with its own state, and nothing is lost."""
+    own = {"python": {"class_name": "Own"}, "provides": {"greeter": {"class": "Counter", "exclusive": exclusive}}}
+    start = """
+    class Own(Plugin):
+        async def start(self):
+            if STARTED:
+                raise RuntimeError("not now")
+    """
+    code = COUNTING.replace("VERSION", "'1.0.0'") + start.replace("STARTED", "False")
+    write_plugin(tmp_path, "own", code, version="1.0.0", folder="1", capabilities={"config_access": True}, **own)
+    code = COUNTING.replace("VERSION", "'2.0.0'") + start.replace("STARTED", str("start" in config))
+    if "restore" in config:
+        code = code.replace('"restore")', '"restore-2")')
+    write_plugin(tmp_path, "own", code, version="2.0.0", folder="2", capabilities={"config_access": True}, **own)
+    settings = probing(tmp_path, own={"restore-2": config.get("restore", "")})
+    async with kernel(tmp_path, "own==1.0.0", config=settings, open_timeout=0.2) as running:
+        handle = running.get(Greeter)
+        assert [await handle.greet("x") for _ in range(3)] == ["1.0.0 1", "1.0.0 2", "1.0.0 3"]
+        with pytest.raises(PluginInitFailed, match=reason):
+            await running.enable("own==2.0.0")
+        assert await handle.greet("x") == "1.0.0 4"
+        assert running.plugins()["own"].version == "1.0.0"
+        assert running._lifecycle.instances["own"].generations[0].retired is False
+
+
+async def test_a_snapshot_that_is_no_plain_data_is_refused(tmp_path: Path) -> None:
+    """What a plugin hands over must be plain data: an object of an old class is named with its place."""
+    for version in ("1.0.0", "2.0.0"):
+        code = COUNTING.replace("VERSION", repr(version)).replace(": self.count}", ": [1, {'a': Counter}]}")
+        write_plugin(
+            tmp_path, "own", code, version=version, folder=version, provides={"greeter": "Counter"},
+            capabilities={"config_access": True},
+        )  # fmt: skip
+    async with kernel(tmp_path, "own==1.0.0", config=probing(tmp_path, own={})) as running:
+        with pytest.raises(PluginInitFailed, match=r"ABCMeta is no plain data @ \$\.count\[1\]\.a") as failed:
+            await running.enable("own==2.0.0")
+        assert failed.value.step == "snapshot"
+        assert await running.get(Greeter).greet("x") == "1.0.0 1"
+
+
+async def test_a_handover_is_a_copy(tmp_path: Path) -> None:
+    """State that is handed over shares nothing with the old generation."""
+    from hotswap.handover import plain
+
+    state = {"a": [1, (2, {3}), b"4", None, True, 1.5], 7: {"b": frozenset({"c"})}}
+    copy = plain(state)
+    assert copy == state
+    assert copy["a"] is not state["a"]
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(TypeError, match="nested more than 100 levels deep"):
+        plain(endless)
+
+
+async def test_leaving_while_an_exclusive_one_is_replaced_closes_everything_once(tmp_path: Path) -> None:
+    """A kernel that is left in the middle undoes the change, and waiting calls are told that it is gone."""
+    probe(tmp_path, "own", provides=EXCLUSIVE)
+    running: Kernel = kernel(tmp_path, "own", config=probing(tmp_path, own={}))
+    async with running:
+        handle = running.get(Greeter)
+        change = asyncio.create_task(running.configure("own", {"start": "hang"}))
+        await until(lambda: JOURNAL.get(str(tmp_path), []).count("own.start") == 2)
+        waiting = asyncio.create_task(handle.greet("x"))
+        await asyncio.sleep(0)
+    with pytest.raises(Exception, match="it was left before this change was done"):
+        await change
+    assert await asyncio.gather(waiting, return_exceptions=True) == ["own greets x"] or waiting.exception() is not None
+    assert journal(tmp_path).count("initialize") == journal(tmp_path).count("undo") == 3
+
+
+async def test_stuck_calls_in_an_exclusive_one_are_reported_when_it_is_done(tmp_path: Path) -> None:
+    """A call that does not leave an exclusive provider in time is cancelled, and the change says so in the end."""
+    probe(tmp_path, "own", provides=EXCLUSIVE)
+    async with kernel(tmp_path, "own", config=probing(tmp_path, own={"greet": "hang"}), drain_timeout=0.05) as running:
+        stuck = asyncio.create_task(running.get(Greeter).greet("x"))
+        await reached(str(tmp_path), "own.greet")
+        with pytest.raises(TeardownFailed, match=r"greeter\.greet in task"):
+            await running.configure("own", {"greet": ""})
+        assert stuck.exception() is not None
+        assert await running.get(Greeter).greet("x") == "own greets x"
+
+
+async def test_a_port_may_have_a_method_called_snapshot(tmp_path: Path) -> None:
+    """A method of that name which the port itself declares is no hand-over."""
+    from hotswap.handover import stateful
+
+    class Camera(Clock):
+        async def snapshot(self) -> str:
+            return "click"
+
+        async def restore(self, state: Any, from_version: str) -> None:
+            raise NotImplementedError
+
+    class Shots(Camera):
+        PORT = "camera"
+        VERSION = "1.0.0"
+
+    class Adapter(Shots):
+        async def now(self) -> float:
+            return 0.0
+
+    assert stateful({"camera": Adapter()}) == {}
+    assert list(stateful({"clock": Camera()})) == ["clock"]
