@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Sequence
 
 import attrs
 from attrs import frozen
+from loguru import logger
 
 from hotswap.changes import Changes
 from hotswap.errors import HotswapError, LockInvalid
@@ -160,4 +161,6 @@ class Boot:
             await self._try(chosen, self._plan_and_open(plugin))
 
     async def _plan_and_open(self, plugin: str) -> None:
-        await self._changes.carry_out(self._changes.plan_also(plugin))
+        left = await self._changes.carry_out(self._changes.plan_also(plugin))
+        for error in await self._lifecycle.retire(left):
+            logger.warning("What {} replaced did not close cleanly: {}", plugin, error)

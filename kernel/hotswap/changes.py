@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from contextvars import ContextVar
 from itertools import count
 from typing import Any
 
 from hotswap.catalog import Catalog
-from hotswap.errors import KernelNotRunning, PlanOutdated, TeardownFailed
-from hotswap.lifecycle import Lifecycle
+from hotswap.errors import HotswapError, KernelNotRunning, NothingToRollBack, PlanOutdated, TeardownFailed
+from hotswap.lifecycle import Left, Lifecycle
 from hotswap.plan import Plan
 from hotswap.planner import Planner
-from hotswap.proposals import Proposals
+from hotswap.proposals import Past, Proposals
+from hotswap.rebinding import Rebinding
 from hotswap.settings import Settings
 from hotswap.states import STUCK, State
 from hotswap.undo import cancelling
+from hotswap_ports import NotReady
 
+KEPT = 50
+"""How many past states a kernel keeps to go back to."""
 _inside: ContextVar[frozenset[asyncio.Task[Plan]]] = ContextVar("hotswap_changes", default=frozenset())
 """The changes on whose behalf the current code runs: a hook that one of them fires must not wait for it."""
 
@@ -31,7 +36,11 @@ class Changes(Proposals):
         """Called after each change."""
         self._lock = asyncio.Lock()
         self._under_way: dict[tuple[str, ...], asyncio.Task[Plan]] = {}
+        self._latest: asyncio.Task[Plan] | None = None
         self._numbers = count(1)
+        self._rebinding = Rebinding(self._rebuild)
+        self.past: deque[Past] = deque(maxlen=KEPT)
+        """What stood before each change of settings or solution, the latest last."""
 
     async def change(
         self,
@@ -50,12 +59,13 @@ class Changes(Proposals):
             KernelNotRunning: the kernel was left before the change was done; what it had begun is undone.
         """
         task = self._under_way.get(key)
-        if task is not None and task in _inside.get():  # asked for by a hook of that very change: it is done by now
+        if task is not None and (task in _inside.get() or self._latest is not task):
+            # A hook of that very change asks again, or another change was asked for in between: it is to be done anew.
             key = (*key, str(next(self._numbers)))
             task = None
         if task is None:
             task = asyncio.create_task(self._turn(make, fresh, news or {}), name=f"hotswap: {' '.join(key[:2])}")
-            self._under_way[key] = task
+            self._under_way[key] = self._latest = task
             task.add_done_callback(lambda done: self._done(key, done))
         before = cancelling()
         try:
@@ -67,6 +77,8 @@ class Changes(Proposals):
 
     def _done(self, key: tuple[str, ...], task: asyncio.Task[Plan]) -> None:
         self._under_way.pop(key, None)
+        if self._latest is task:
+            self._latest = None
         if not task.cancelled():
             task.exception()  # whoever asked gets it from the task; nobody may be left to, and asyncio would complain
 
@@ -85,15 +97,37 @@ class Changes(Proposals):
             planner = self.planner
             try:
                 plan = make(self)
-                errors = await self.carry_out(plan, fresh)
+                left = await self.carry_out(plan, fresh)
             except BaseException:
                 self.planner = planner
                 raise
+            rebuilt = self._rebinding.note(self.lifecycle.consumers(plan.subjects("rebuild")))
             told = [*self.lifecycle.take_news(), *news.items()]
-        errors += await self.lifecycle.tell(told)  # without the lock: a handler may ask for a change of its own
+        # The turn ends with the switch: what drains takes its time, and a handler may ask for a change of its own.
+        errors = await self.lifecycle.retire(left)
+        errors += await self.lifecycle.tell(told)
+        errors += await asyncio.shield(rebuilt) if rebuilt is not None else []
         if errors:
             raise TeardownFailed(errors)
         return plan
+
+    async def _rebuild(self, consumers: Mapping[str, int]) -> list[Exception]:
+        """Open consumers anew, in start order; one that fails goes on as it is."""
+        errors: list[Exception] = []
+        place = {each.id: number for number, each in enumerate(self.solution.plugins)}
+        for plugin in sorted(consumers, key=lambda each: place.get(each, len(place))):
+            async with self._lock:
+                if (plugin, consumers[plugin]) not in self.lifecycle.consumers([plugin]):
+                    continue
+                try:
+                    left = await self.lifecycle.rebuild(plugin, self.no_steps(self.settings))
+                except (HotswapError, NotReady) as error:
+                    errors.append(error)
+                    continue
+                told = self.lifecycle.take_news()
+            errors += await self.lifecycle.retire(left)
+            errors += await self.lifecycle.tell(told)
+        return errors
 
     async def apply(self, plan: Plan) -> None:
         """Apply a plan made before.
@@ -109,22 +143,19 @@ class Changes(Proposals):
 
         await self.change(("apply", str(id(plan))), unchanged)
 
-    async def carry_out(self, plan: Plan, fresh: Collection[str] = ()) -> list[Exception]:
-        """Carry out a plan while the turn is held; return what did not close cleanly, once the plan is in force."""
+    async def carry_out(self, plan: Plan, fresh: Collection[str] = ()) -> Left:
+        """Carry out a plan while the turn is held; return what it took out of service, for ``lifecycle.retire``."""
         opening = [each for each in plan.steps if each.kind in ("start", "replace")]
         found = {each.subject: self.planner.catalog.get(each.subject, each.after) for each in opening}
-        errors: list[Exception] = []
-        try:
-            await self.lifecycle.apply(plan, found, fresh=fresh, switched=lambda: self._commit(plan))
-        except TeardownFailed as failed:
-            errors += failed.exceptions
-        return errors
+        return await self.lifecycle.apply(plan, found, fresh=fresh, switched=lambda: self._commit(plan))
 
     def _commit(self, plan: Plan) -> None:
         for each in set(plan.settings.disabled) - set(self.settings.disabled):
             note = self.lifecycle.notes.get(each)
             if note is not None and note.state in STUCK:
                 self.lifecycle.note(each, State.DISABLED, "disabled in the settings")
+        if plan.settings != self.settings or plan.solution != self.solution:
+            self.past.append(Past(self.revision, self.settings, self.solution))
         self.settings = plan.settings
         self.solution = plan.solution
         self.providers = plan.providers
@@ -135,17 +166,28 @@ class Changes(Proposals):
     async def configure(self, plugin: str, values: Mapping[str, Any]) -> Plan:
         """Change a plugin's settings."""
 
-        def make(changes: Changes) -> Plan:
-            plan, effective = changes.plan_configuration(plugin, values)
-            instance = changes.lifecycle.instances.get(plugin)
-            if instance is not None and instance.context.watches_config:
-                instance.context.replace_config(effective)
-            return plan
-
         # The values tell one request from another, and may be secret: a key may show in the name of a task.
         asked = str(hash(repr(sorted(values.items()))))
         news: dict[str, dict[str, object]] = {"on_config_change": {"plugin": plugin, "keys": tuple(values)}}
-        return await self.change(("configure", plugin, asked), make, news=news)
+        return await self.change(
+            ("configure", plugin, asked), lambda changes: changes.plan_configuration(plugin, values), news=news
+        )
+
+    async def rollback(self, revision: int | None) -> Plan:
+        """Return to what stood at a revision; None: before the last change.
+
+        Raises:
+            NothingToRollBack: nothing was changed yet, or that revision is not kept.
+        """
+
+        def make(changes: Changes) -> Plan:
+            kept = {each.revision: each for each in changes.past}
+            wanted = changes.past[-1].revision if revision is None and changes.past else revision
+            if wanted is None or wanted not in kept:
+                raise NothingToRollBack(revision, kept)
+            return changes.plan_back(kept[wanted])
+
+        return await self.change(("rollback", str(revision)), make)
 
     async def reload(self, plugin: str, catalog: Catalog) -> Plan:
         """Swap a plugin for its newest code on disk, or open it if it could not be opened before."""
@@ -162,3 +204,4 @@ class Changes(Proposals):
         for each in tasks:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._rebinding.stop()

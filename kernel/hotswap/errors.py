@@ -477,6 +477,19 @@ class HoldTimeout(HotswapError):
         )
 
 
+class NothingToRollBack(HotswapError):
+    """There is no state of before to return to, or not the one that was named."""
+
+    code = "PLUG-034"
+
+    def __init__(self, revision: int | None, known: Iterable[int]) -> None:
+        self.revision = revision
+        self.known = tuple(known)
+        what = "nothing was changed yet" if revision is None else f"revision {revision} is not kept"
+        there = ", ".join(map(str, self.known)) or "none"
+        super().__init__(f"There is nothing to go back to: {what}.", f"Revisions that are kept: {there}.")
+
+
 def error_classes() -> Mapping[str, type[HotswapError]]:
     """Return every concrete error by its code, sorted: the reference and its test are made from it."""
     return {each.code: each for each in sorted(HotswapError.__subclasses__(), key=lambda each: each.code)}

@@ -24,8 +24,6 @@ class Hold:
 
     def __init__(self, held: Generation, seconds: float) -> None:
         self.held = held
-        self.successor: Generation | None = None
-        """What is open already to come in its place: plugins that the same plan opens are led there."""
         self._seconds = seconds
         self._over = asyncio.Event()
 

@@ -133,7 +133,8 @@ class Instance:
         self.consumer = consumer = Consumer.of(self.manifest, number)
         self._wiring = wiring
         self._expected = expected
-        self._number = number
+        self.number = number
+        self.closed = asyncio.Event()
         self._take: Take | None = None
         self._shut = False
         self._seconds = settings.open_timeout
@@ -186,7 +187,7 @@ class Instance:
             made = await self._step(f"{cls.__name__}.__init__", partial(self._construct, cls, needs))
             adapter = await self._step(f"{cls.__name__}.__aenter__", partial(self._enter, made))
             provider = Provider(provide.port, provide.name, self.id, self.manifest.raw_version)
-            self.generations.append(Generation(provider, adapter, self._number, self._redact))
+            self.generations.append(Generation(provider, adapter, self.number, self._redact))
         await self._restore()
         await self._step("start", plugin.start)
         self.stack.push_async_callback(plugin.stop)
@@ -295,6 +296,7 @@ class Instance:
         try:
             return [] if self._shut else await self.shut()
         finally:
+            self.closed.set()
             self._wiring.slots.release(self.consumer.key)
             drop(self.prepared.loaded.root)
 

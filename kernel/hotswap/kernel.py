@@ -18,6 +18,7 @@ from hotswap.lifecycle import Lifecycle
 from hotswap.plan import Plan
 from hotswap.planner import Planner
 from hotswap.port_directory import PortDirectory
+from hotswap.proposals import Past
 from hotswap.report import Report
 from hotswap.settings import Settings
 from hotswap.states import PluginStatus, Why
@@ -193,10 +194,57 @@ class Kernel:
         enable: Collection[str] = (),
         disable: Collection[str] = (),
         select: Mapping[type[Port] | str, str | Collection[str]] | None = None,
+        configure: Mapping[str, Mapping[str, Any]] | None = None,
+        settings: Settings | None = None,
         cascade: bool = False,
     ) -> Plan:
-        """Return what would be done, and do nothing. ``enable`` takes ids, or ids with a range: ``"id>=2"``."""
-        return self._running.plan(enable=enable, disable=disable, select=_by_name(select or {}), cascade=cascade)
+        """Return what would be done, and do nothing.
+
+        Args:
+            enable: ids, or ids with a range: ``"id>=2"``.
+            configure: values over the settings that plugins have, by id.
+            settings: take the place of those in force, before all else that is asked for.
+        """
+        return self._running.plan(
+            enable=enable, disable=disable, select=_by_name(select or {}), configure=configure, settings=settings,
+            cascade=cascade,
+        )  # fmt: skip
+
+    async def change(
+        self,
+        *,
+        enable: Collection[str] = (),
+        disable: Collection[str] = (),
+        select: Mapping[type[Port] | str, str | Collection[str]] | None = None,
+        configure: Mapping[str, Mapping[str, Any]] | None = None,
+        settings: Settings | None = None,
+        cascade: bool = False,
+    ) -> Plan:
+        """Do all of it in one change, switched together, wholly or not at all; arguments as for ``plan``."""
+        selected = _by_name(select or {})
+        return await self._running.change(
+            ("change", str(object())),
+            lambda changes: changes.plan(
+                enable=enable, disable=disable, select=selected, configure=configure, settings=settings,
+                cascade=cascade,
+            ),
+        )  # fmt: skip
+
+    async def rollback(self, revision: int | None = None) -> Plan:
+        """Return to the settings and the solution of before the last change, or of a revision in ``history``.
+
+        It is a change like any other: the state that it leaves is kept in turn, so a second one goes forth again.
+
+        Raises:
+            NothingToRollBack: nothing was changed yet, or that revision is not kept.
+            PluginNotFound: a version that was open then is not on this machine any more.
+        """
+        return await self._running.rollback(revision)
+
+    @property
+    def history(self) -> tuple[Past, ...]:
+        """Return what stood before each change of settings or solution, the latest last; 50 are kept."""
+        return tuple(self._running.past)
 
     async def apply(self, plan: Plan) -> None:
         """Carry out a plan, wholly or not at all.

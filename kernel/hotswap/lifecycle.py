@@ -17,17 +17,18 @@ from attrs import frozen
 
 from hotswap.catalog import Found
 from hotswap.config import Config
-from hotswap.errors import HookAborted, HotswapError, TeardownFailed
+from hotswap.errors import HookAborted
 from hotswap.generation import Generation
 from hotswap.hooks import Hooks
 from hotswap.instance import Instance, Prepared, describe
 from hotswap.keeper import to_the_end
+from hotswap.manifest import Manifest
 from hotswap.opening import Opening
 from hotswap.plan import Plan
 from hotswap.port_directory import PortDirectory
 from hotswap.states import State
 from hotswap.wiring import Wiring
-from hotswap_ports import NotReady, Port
+from hotswap_ports import Port
 
 
 @frozen
@@ -38,6 +39,15 @@ class Note:
     reason: str = ""
     blocked_by: tuple[str, ...] = ()
     error: Exception | None = None
+
+
+@frozen
+class Left:
+    """What a change took out of service, to be drained and closed."""
+
+    instances: tuple[Instance, ...] = ()
+    errors: tuple[Exception, ...] = ()
+    """What went wrong already, with those that had to be closed before the switch."""
 
 
 News: TypeAlias = tuple[str, dict[str, object]]
@@ -67,8 +77,10 @@ class Lifecycle:
         *,
         fresh: Collection[str] = (),
         switched: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Carry out a plan. Whoever may hear of it is told by ``tell``, which the caller calls when it is free to.
+    ) -> Left:
+        """Carry out a plan up to its switch, and return what it took out of service, for ``retire``.
+
+        Whoever may hear of it is told by ``tell``, which the caller calls when it is free to.
 
         Args:
             found: where the plugins that the plan opens are.
@@ -77,16 +89,17 @@ class Lifecycle:
 
         Raises:
             HotswapError, NotReady: it could not be done, and everything is as it was; a note says what was undone.
-            TeardownFailed: it was done, and what it replaced did not close cleanly.
         """
         opening = [found[each] for each in plan.subjects("start", "replace")]
         # Consumers before what they consume: stops come in that order, replacements in the order of their opening.
         leaving = [*plan.subjects("stop"), *reversed(plan.subjects("replace"))]
         closing = [self.instances[each] for each in leaving if each in self.instances]
-        errors = await self._carry_out(plan, opening, closing, fresh, switched)
-        errors += await self._rebuild(plan)
-        if errors:
-            raise TeardownFailed(errors)
+        return await self._carry_out(plan, opening, closing, fresh, switched)
+
+    async def rebuild(self, plugin: str, plan: Plan) -> Left:
+        """Open a plugin anew as it is, and put it in force; raises as ``apply`` does. ``plan`` is what holds now."""
+        old = self.instances[plugin]
+        return await self._carry_out(plan, [old.prepared.found], [old], (), lambda: None)
 
     async def _carry_out(
         self,
@@ -95,8 +108,7 @@ class Lifecycle:
         closing: list[Instance],
         fresh: Collection[str],
         switched: Callable[[], None],
-    ) -> list[Exception]:
-        """Open, switch, drain and close; return what went wrong after the switch."""
+    ) -> Left:
         attempt = Opening(self, plan, closing, fresh)
         try:
             await attempt.run(opening)
@@ -106,7 +118,24 @@ class Lifecycle:
             raise
         attempt.end()
         switched()
-        return attempt.errors + await self._retire(closing)
+        self._leaving += closing
+        return Left(tuple(closing), tuple(attempt.errors))
+
+    async def retire(self, left: Left) -> list[Exception]:
+        """Drain what was taken out of service, all at once, then close it; return what went wrong with it.
+
+        The plan named consumers before what they consume.
+        """
+        drained = await asyncio.gather(*(each.drain(each.stack.seconds) for each in left.instances))
+        errors = [*left.errors, *(error for each in drained for error in each)]
+        for instance in left.instances:
+            errors += await self._close(instance)
+        return errors
+
+    async def gone(self, plugin: str) -> None:
+        """Wait until every generation of a plugin that is out of service is closed."""
+        for each in [each for each in self._leaving if each.id == plugin]:
+            await each.closed.wait()
 
     def instance(self, ready: Prepared, plan: Plan) -> Instance:
         """Return another generation of a plugin, not open yet."""
@@ -150,6 +179,10 @@ class Lifecycle:
             self._forget(each)
             self.note(each.id, State.DRAINING, State.DRAINING.meaning)
             self._tell_later("on_plugin_unload", each)
+        for plugin, config in plan.configs.items():
+            if plugin in self.instances:
+                self.instances[plugin].context.replace_config(config)
+                self._configs[plugin] = config
         reasons = {step.subject: step.reason for step in plan.steps}
         for each in opened:
             self.instances[each.id] = each
@@ -159,25 +192,21 @@ class Lifecycle:
             self.note(each.id, State.ACTIVE, reasons.get(each.id, ""))
             self._tell_later("on_plugin_load", each)
 
+    def members(self) -> dict[str, Manifest]:
+        """Return the manifests of the plugins that are in force, open or waiting for their first call, by id."""
+        return {key: each.manifest for key, each in self.instances.items()}
+
     def ports_of(self, generations: Iterable[Generation]) -> list[type[Port]]:
         """Return the ports that some generations are for, by name."""
         names = {each.provider.port for each in generations}
         return [self.ports.get(each) for each in sorted(names)]
 
-    async def _retire(self, closing: list[Instance]) -> list[Exception]:
-        """Drain what was replaced all at once, then close it; the plan names consumers before what they consume."""
-        self._leaving += closing
-        drained = await asyncio.gather(*(each.drain(each.stack.seconds) for each in closing))
-        errors = [error for each in drained for error in each]
-        for instance in closing:
-            errors += await self._close(instance)
-        return errors
-
     async def _close(self, instance: Instance) -> list[Exception]:
         """Close what is out of service, when the last call has left: those closed before may have called it."""
         errors = await instance.drain(instance.stack.seconds)
         errors += await instance.close()
-        self._leaving.remove(instance)
+        if instance in self._leaving:
+            self._leaving.remove(instance)
         if instance.id not in self.instances:
             self.note(instance.id, State.DISABLED, State.DISABLED.meaning)
         return errors
@@ -203,19 +232,6 @@ class Lifecycle:
                 errors.append(error)
         return errors
 
-    async def _rebuild(self, plan: Plan) -> list[Exception]:
-        """Open consumers anew that asked for it, now that a port leads elsewhere; one that fails goes on as it is."""
-        errors: list[Exception] = []
-        for plugin in plan.subjects("rebuild"):
-            old = self.instances.get(plugin)
-            if old is None:
-                continue
-            try:
-                errors += await self._carry_out(plan, [old.prepared.found], [old], (), lambda: None)
-            except (HotswapError, NotReady) as error:
-                errors.append(error)
-        return errors
-
     def note(
         self, plugin: str, state: State, reason: str, error: Exception | None = None, blocked_by: Iterable[str] = ()
     ) -> None:
@@ -233,6 +249,10 @@ class Lifecycle:
         for each in self._configs.values():
             text = each.redact(text)
         return text
+
+    def consumers(self, plugins: Iterable[str]) -> list[tuple[str, int]]:
+        """Return which generation of each of these plugins is open, by its number."""
+        return [(each, self.instances[each].number) for each in plugins if each in self.instances]
 
     def rebuilt_with(self, port: str) -> list[str]:
         """Return the active plugins that ask to be rebuilt when a port leads elsewhere, in the order they came."""

@@ -19,6 +19,7 @@ from hotswap.instance import Instance, Prepared, describe, prepare
 from hotswap.loader import undo
 from hotswap.plan import Plan
 from hotswap.states import State
+from hotswap.switchboard import Ahead
 
 if TYPE_CHECKING:
     from hotswap.lifecycle import Lifecycle, Note
@@ -49,6 +50,7 @@ class Opening:
         self._shut: dict[str, Instance] = {}
         """Those of them that are closed."""
         self._lost = False
+        self._ahead = Ahead(plan.selected)
 
     async def run(self, opening: Collection[Found]) -> None:
         """Import all of it, hold it against what it needs, then open it in order."""
@@ -57,6 +59,7 @@ class Opening:
             await self._prepare(each)
         check_names(self._prepared, self._life.wiring, leaving=self._leaving)
         check_gaps(self._prepared, self._life.wiring, self._plan)
+        self._life.wiring.ahead = self._ahead
         for ready in self._prepared:
             await self._open(ready)
         stays = (each.staging for each in self.opened), (each.staging for each in self._leaving.values())
@@ -75,11 +78,13 @@ class Opening:
         old = self._leaving.get(plugin)
         if old is not None and is_exclusive(old.manifest, ready.found.manifest):
             await self._quiesce(old)
+        if any(each.exclusive for each in ready.found.manifest.provides):
+            await self._life.gone(plugin)  # one that was disabled a moment ago may have calls inside still
         instance = self._life.instance(ready, self._plan)
+        self._ahead.consumers.add(instance.consumer.key)
         await instance.open(None if old is None else lambda: self._take(old))
         self.opened.append(instance)
-        if old is not None and plugin in self._waiting:
-            self._lead_on(old, instance)
+        self._ahead.add += instance.generations
         self._fill_empty(instance)
 
     def _fill_empty(self, instance: Instance) -> None:
@@ -116,22 +121,16 @@ class Opening:
             self._life.wiring.hold(each, Hold(each, self._plan.settings.hold_timeout))
         self.errors += await old.drain(old.stack.seconds)
 
-    def _lead_on(self, old: Instance, new: Instance) -> None:
-        """Let plugins that open after this one reach it, though it is not in force yet."""
-        for one in old.generations:
-            same = [each for each in new.generations if each.provider.port == one.provider.port]
-            named = [each for each in same if each.provider.name == one.provider.name]
-            if same:
-                self._life.wiring.succeed(one, (named or same)[0])
-
     def end(self) -> None:
         """The switch is done: let the calls that wait go on to what is new."""
+        self._life.wiring.ahead = None
         for each in self.opened:
             self._life.wiring.slots.unpin(each.consumer.key)
         self._life.wiring.release(self._held)
 
     async def undo(self, error: BaseException) -> None:
         """Take everything back, in reverse; what goes wrong with that is noted on ``error``."""
+        self._life.wiring.ahead = None
         generations = [generation for each in self.opened for generation in each.generations]
         self._life.wiring.switch(self._life.ports_of(generations), (), generations)
         for instance in reversed(self.opened):

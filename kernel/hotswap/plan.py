@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
+from hotswap.config import Config
 from hotswap.errors import HotswapError
 from hotswap.manifest.model import Manifest
 from hotswap.resolver.model import Chosen, Solution
@@ -48,6 +49,8 @@ class Plan:
     """Port -> names of its providers in the solution."""
     revision: int
     """The kernel's revision that the plan was made for; a plan for another one is out of date."""
+    configs: Mapping[str, Config] = field(factory=dict)
+    """Settings that are put in force in the switch, for plugins that stay open and watch theirs."""
 
     def subjects(self, *kinds: Kind) -> list[str]:
         """Return the subjects of the steps of these kinds, in order."""
@@ -57,7 +60,8 @@ class Plan:
         return bool(self.steps)
 
     def __str__(self) -> str:
-        return "\n".join(str(each) for each in self.steps) or "Nothing to do."
+        told = [f"configure {each}" for each in self.configs]
+        return "\n".join([*(str(each) for each in self.steps), *told]) or "Nothing to do."
 
 
 @frozen

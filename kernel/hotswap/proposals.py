@@ -7,19 +7,31 @@ from contextlib import suppress
 from typing import Any
 
 import attrs
+from attrs import frozen
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from hotswap.config import Config, effective_config
+from hotswap.config import effective_config
 from hotswap.dependants import dependants_of
 from hotswap.errors import HotswapError, PluginInUse, PluginNotFound, ProviderNotFound
 from hotswap.lifecycle import Lifecycle
 from hotswap.plan import Plan, Running, Step, rebuild_steps
 from hotswap.planner import Planner
+from hotswap.reconfiguring import Reconfigured, reconfigured, touched
 from hotswap.resolver import Solution
 from hotswap.settings import Settings
 from hotswap.settings_tables import split_requirement
 from hotswap.states import STUCK
+
+
+@frozen
+class Past:
+    """What stood before a change."""
+
+    revision: int
+    """The kernel's revision while it stood."""
+    settings: Settings
+    solution: Solution
 
 
 class Proposals:
@@ -36,17 +48,17 @@ class Proposals:
 
     def running(self) -> Running:
         """Return what a plan starts from."""
-        instances = self.lifecycle.instances
-        order = [each.id for each in self.solution.plugins if each.id in instances]
+        members = self.lifecycle.members()
+        order = [each.id for each in self.solution.plugins if each.id in members]
         known = set(order)
-        order += [each for each in instances if each not in known]
+        order += [each for each in members if each not in known]
         wiring = self.lifecycle.wiring
         serving = {
             port.PORT: found.provider.name
             for port in self.lifecycle.ports
             if not isinstance(found := wiring.serving(port.PORT), HotswapError)
         }
-        return Running({each: instances[each].manifest for each in order}, serving, self.revision)
+        return Running({each: members[each] for each in order}, serving, self.revision)
 
     def plan(
         self,
@@ -54,31 +66,57 @@ class Proposals:
         enable: Collection[str] = (),
         disable: Collection[str] = (),
         select: Mapping[str, tuple[str, ...]] | None = None,
+        configure: Mapping[str, Mapping[str, Any]] | None = None,
+        settings: Settings | None = None,
         cascade: bool = False,
     ) -> Plan:
-        """Solve for what is asked and return the steps; nothing is touched."""
+        """Solve for what is asked and return the steps; nothing is touched.
+
+        ``settings`` are to take the place of those in force; whatever else is asked for counts from them.
+        """
         enable = (enable,) if isinstance(enable, str) else enable
         disable = (disable,) if isinstance(disable, str) else disable
         for port, names in (select or {}).items():
             self._check_selection(port, names)
-        if select and not enable and not disable and (quick := self._plan_selection(select)) is not None:
-            return quick
+        if select and not (enable or disable or configure or settings):
+            quick = self._plan_selection(select)
+            if quick is not None:
+                return quick
         gone = self._all_that_go(disable, cascade)
-        settings = _adjusted(self.settings, enable, gone, select or {})
-        asked = {_id(each) for each in enable}
-        before = self.planner.wanted(self.settings)
-        wanted = {
+        wish = _adjusted(settings or self.settings, enable, gone, select or {}, configure or {})
+        changes = reconfigured(self.settings, wish, self.lifecycle.instances, self.lifecycle.environ)
+        open_ones = None if enable or select or settings else set(self.lifecycle.members()) - gone
+        solution = self._solve(wish, self._wanted(wish, {_id(each) for each in enable}), open_ones)
+        return self._plan_to(solution, wish, changes)
+
+    def _plan_to(self, solution: Solution, settings: Settings, changes: Reconfigured) -> Plan:
+        plan = self.planner.plan(self.running(), solution, settings, changes.renew)
+        stays = {each.id for each in solution.plugins} - set(plan.subjects("replace"))
+        return attrs.evolve(plan, configs={key: each for key, each in changes.configs.items() if key in stays})
+
+    def _wanted(self, settings: Settings, asked: Collection[str]) -> dict[str, SpecifierSet]:
+        """Return what is to be open: not what could not be opened before, unless that is asked for or set up anew."""
+        members, before = self.lifecycle.members(), self.planner.wanted(self.settings)
+        again = touched(self.settings, settings)
+        return {
             each: specifier
             for each, specifier in self.planner.wanted(settings).items()
-            if each in asked or each in self.lifecycle.instances or each not in before
+            if each in asked or each in members or each not in before or each in again
         }
-        only = None if enable or select else set(self.lifecycle.instances) - gone
-        return self.planner.plan(self.running(), self._solve(settings, wanted, only), settings)
+
+    def plan_back(self, to: Past) -> Plan:
+        """Plan the way back to what stood before.
+
+        Raises:
+            PluginNotFound: a version that was open then is not there any more.
+        """
+        changes = reconfigured(self.settings, to.settings, self.lifecycle.instances, self.lifecycle.environ)
+        return self._plan_to(to.solution, to.settings, changes)
 
     def plan_also(self, plugin: str) -> Plan:
         """Plan to open a plugin that the settings want already, beside what runs."""
-        all_wanted = self.planner.wanted(self.settings)
-        wanted = {each: all_wanted[each] for each in all_wanted if each == plugin or each in self.lifecycle.instances}
+        members, all_wanted = self.lifecycle.members(), self.planner.wanted(self.settings)
+        wanted = {each: all_wanted[each] for each in all_wanted if each == plugin or each in members}
         wanted.setdefault(plugin, SpecifierSet())
         return self.planner.plan(self.running(), self._solve(self.settings, wanted, None), self.settings)
 
@@ -88,18 +126,18 @@ class Proposals:
         Raises:
             PluginNotFound: it is neither active nor wanted.
         """
-        instances, wanted = self.lifecycle.instances, self.planner.wanted(self.settings)
-        if plugin not in instances:
+        members, wanted = self.lifecycle.members(), self.planner.wanted(self.settings)
+        if plugin not in members:
             if plugin in wanted:
                 return self.plan_also(plugin)
-            raise PluginNotFound(plugin, instances, looked_in=["the active plugins"])
-        kept = {each: specifier for each, specifier in wanted.items() if each in instances}
+            raise PluginNotFound(plugin, members, looked_in=["the active plugins"])
+        kept = {each: specifier for each, specifier in wanted.items() if each in members}
         kept.setdefault(plugin, SpecifierSet())
         solution = self._solve(self.settings, kept, None)
         return self.planner.plan(self.running(), solution, self.settings, {plugin: "reloaded"})
 
-    def plan_configuration(self, plugin: str, values: Mapping[str, Any]) -> tuple[Plan, Config]:
-        """Plan other settings for a plugin, and return them with the defaults filled in.
+    def plan_configuration(self, plugin: str, values: Mapping[str, Any]) -> Plan:
+        """Plan other settings for a plugin: nothing to solve, whatever else is enabled.
 
         Raises:
             ConfigInvalid: they break its schema.
@@ -108,12 +146,14 @@ class Proposals:
         manifest = instance.manifest if instance is not None else self.planner.catalog.get(plugin).manifest
         config = {**self.settings.config.get(plugin, {}), **values}
         effective = effective_config(manifest, config, self.lifecycle.environ)
-        settings = attrs.evolve(self.settings, config={**self.settings.config, plugin: config})
-        if instance is None or instance.context.watches_config:
-            return self.no_steps(settings), effective
+        plan = self.no_steps(attrs.evolve(self.settings, config={**self.settings.config, plugin: config}))
+        if instance is None:
+            return plan
+        if instance.context.watches_config:
+            return attrs.evolve(plan, configs={plugin: effective})
         step = Step("replace", plugin, manifest.raw_version, manifest.raw_version, "its settings changed")
         ports = [port for each in manifest.provides if self._serves(plugin, port := each.port)]
-        return attrs.evolve(self.no_steps(settings), steps=(step, *self._rebuilds(ports, {plugin}))), effective
+        return attrs.evolve(plan, steps=(step, *self._rebuilds(ports, {plugin})))
 
     def no_steps(self, settings: Settings) -> Plan:
         """Return a plan that opens and closes nothing, and puts other settings in force."""
@@ -155,7 +195,7 @@ class Proposals:
 
     def _all_that_go(self, disable: Collection[str], cascade: bool) -> set[str]:
         """Return what goes with the disabled plugins, after checking that all of it may."""
-        active = {key: each.manifest for key, each in self.lifecycle.instances.items()}
+        active = self.lifecycle.members()
         for each in disable:
             if each not in active and each not in self.settings.wanted:
                 raise PluginNotFound(each, active, looked_in=["the enabled plugins"])
@@ -177,7 +217,7 @@ class Proposals:
 
     def _solve(self, settings: Settings, wanted: Mapping[str, SpecifierSet], only: Collection[str] | None) -> Solution:
         """Solve without the plugins that could not be opened before, if it can be done: they burden no other change."""
-        active: dict[str, Version] = {key: each.manifest.version for key, each in self.lifecycle.instances.items()}
+        active: dict[str, Version] = {key: each.version for key, each in self.lifecycle.members().items()}
         ids = set(self.planner.catalog.ids())
         stuck = {key for key, note in self.lifecycle.notes.items() if note.state in STUCK} - wanted.keys()
         if only is None and not stuck.isdisjoint(ids):
@@ -199,9 +239,13 @@ def _id(entry: str) -> str:
 
 
 def _adjusted(
-    settings: Settings, enable: Iterable[str], gone: Collection[str], select: Mapping[str, tuple[str, ...]]
+    settings: Settings,
+    enable: Iterable[str],
+    gone: Collection[str],
+    select: Mapping[str, tuple[str, ...]],
+    configure: Mapping[str, Mapping[str, Any]],
 ) -> Settings:
-    """Return the settings with plugins enabled and disabled."""
+    """Return the settings with plugins enabled, disabled and configured."""
     names = {_id(each): each for each in enable}
     kept = [each for each in settings.enabled if _id(each) not in {*names, *gone}]
     ports = {port: tuple(each for each in chosen if each not in gone) for port, chosen in settings.ports.items()}
@@ -210,4 +254,5 @@ def _adjusted(
         enabled=(*kept, *names.values()),
         disabled=tuple(sorted({*settings.disabled, *gone} - set(names))),
         ports={port: names for port, names in {**ports, **select}.items() if names},
+        config={**settings.config, **{key: {**settings.config.get(key, {}), **configure[key]} for key in configure}},
     )

@@ -22,6 +22,20 @@ Route = Callable[[Generation], Policy]
 """Makes the policy of a slot whose provider is the generation given."""
 
 
+class Ahead:
+    """What a plan is about to put in force: the plugins that it opens are led there, and nobody else is yet."""
+
+    def __init__(self, selected: Mapping[str, tuple[str, ...]]) -> None:
+        self.selected = selected
+        self.add: list[Generation] = []
+        self.consumers: set[str] = set()
+        """Keys of the generations of plugins that are opened."""
+
+    def add_to(self, port: str) -> list[Generation]:
+        """Return what comes for a port."""
+        return [each for each in self.add if each.provider.port == port]
+
+
 class Switchboard:
     """The providers and slots of one kernel; each change of them is synchronous from end to end."""
 
@@ -37,6 +51,7 @@ class Switchboard:
         """Port and name -> a generation that is open and not in force yet."""
         self._holds: dict[Generation, Hold] = {}
         self._routes: dict[str, Route] = {}
+        self.ahead: Ahead | None = None
 
     def providers(self, port: str) -> dict[str, Generation]:
         """Return the open providers of a port by name."""
@@ -59,11 +74,11 @@ class Switchboard:
         for slot in (self.slots.get(port, None, besides), self.slots.get(port)):
             if self.settled and not current and slot is not None and slot.filled:
                 current = slot.generation.provider.name
-        return choose(port, names, self.in_order(port), current)
+        return choose(port, names, self.in_order(port, self.selected), current)
 
-    def in_order(self, port: str) -> tuple[str, ...]:
+    def in_order(self, port: str, selection: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Return the selection of a port: those that are unwell stand behind the others."""
-        selected = self.selected.get(port, ())
+        selected = selection.get(port, ())
         if not self.unwell or len(selected) < 2:
             return selected
         return tuple(sorted(selected, key=lambda each: (port, each) in self.unwell))
@@ -150,20 +165,18 @@ class Switchboard:
             elif slot.filled and slot.generation.provider is generation.provider:
                 self._aim(slot)  # a route led there
 
-    def succeed(self, held: Generation, successor: Generation) -> None:
-        """Lead those that the same plan opens to what will be in force in the place of a generation that is held."""
-        if (hold := self._holds.get(held)) is not None:
-            hold.successor = successor
-
-    @property
-    def holding(self) -> bool:
-        """Return whether calls to anything wait."""
-        return bool(self._holds)
-
-    def held(self, slot: Slot) -> Hold | None:
-        """Return what the calls of a slot wait for."""
-        generation = self._of_name(slot, slot.name) if slot.name is not None else self._of_selection(slot)
-        return None if isinstance(generation, HotswapError) else self._holds.get(generation)
+    def preview(self, slot: Slot, consumer: str) -> Generation | None:
+        """Return where a slot will lead for a plugin that is being opened; None where it leads there already."""
+        if self.ahead is None or consumer not in self.ahead.consumers:
+            return None
+        port = slot.port.PORT
+        found = {**self.providers(port), **{each.provider.name: each for each in self.ahead.add_to(port)}}
+        if slot.besides:
+            found = {name: each for name, each in found.items() if each.provider.plugin != slot.besides}
+        current = slot.generation.provider.name if slot.filled else ""
+        name = slot.name or choose(port, found, self.in_order(port, self.ahead.selected), current)
+        coming = None if isinstance(name, HotswapError) else found.get(name)
+        return coming if coming in self.ahead.add and coming is not slot.generation else None
 
     def release(self, generations: Collection[Generation]) -> None:
         """Let the calls that wait go on, to wherever their slots lead now."""

@@ -95,13 +95,13 @@ class Wiring(Switchboard):
             setattr(self.container, key, providers.Object(self._handle(port, name, APPLICATION)))
 
     def _handle(self, port: type[Port], name: str | None, consumer: Consumer) -> Port:
-        """Return a handle. While a plan is carried out, what it opens is led past a hold, to what will end it."""
+        """Return a handle. What a plan opens is led to what that plan puts in force, before everybody else is."""
         besides = consumer.besides(port.PORT) if name is None else ""
         slot = self.slot(port, name, besides)
         handle = self.slots.handle(port, name, consumer.key, besides)
-        hold = self.held(slot) if consumer.key and self.holding else None
-        if hold is not None and hold.successor is not None:
-            slot.pin(consumer.key, hold.successor)
+        coming = self.preview(slot, consumer.key)
+        if coming is not None:
+            slot.pin(consumer.key, coming)
         return handle
 
     def handle(self, port: type[P], name: str | None, consumer: Consumer = APPLICATION) -> P:
