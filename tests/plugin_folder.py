@@ -78,8 +78,8 @@ def greeter(root: Path, plugin: str, word: str = "hello", **tables: Any) -> Path
 
 
 def settings(root: Path, *enabled: str, **changes: Any) -> Settings:
-    """Return settings that find the plugins in ``root`` and enable some of them."""
-    return evolve(Settings(folder=root, enabled=enabled, paths=(root,)), **changes)
+    """Return settings that find the plugins in ``root`` and enable some of them, open from the start."""
+    return evolve(Settings(folder=root, enabled=enabled, paths=(root,), activation="eager"), **changes)
 
 
 def kernel(root: Path, *enabled: str, **changes: Any) -> Kernel:

@@ -9,6 +9,8 @@ import attrs
 from attrs import frozen
 from loguru import logger
 
+from hotswap.activation import Activation, may_rest
+from hotswap.catalog import Found
 from hotswap.changes import Changes
 from hotswap.errors import HotswapError, LockInvalid
 from hotswap.instance import describe
@@ -48,6 +50,7 @@ class Boot:
         self._retrying: asyncio.Task[None] | None = None
         self._waiting: dict[str, Chosen] = {}
         self._changed = asyncio.Event()
+        self.activation = Activation(lifecycle, lambda: changes.settings, self._not_awake)
         self.problems: list[HotswapError] = []
 
     async def start(self) -> None:
@@ -56,8 +59,12 @@ class Boot:
             await self._open_all()
             news = self._lifecycle.take_news()
         self.problems += [each for each in await self._lifecycle.tell(news) if isinstance(each, HotswapError)]
+        self._changes.committed.append(self._changed.set)
         if self._waiting:
-            self._changes.committed.append(self._changed.set)
+            self._begin_retries()
+
+    def _begin_retries(self) -> None:
+        if self._retrying is None or self._retrying.done():
             self._retrying = asyncio.create_task(self._retry(), name="hotswap: retry plugins that were not ready")
 
     async def _open_all(self) -> None:
@@ -98,6 +105,8 @@ class Boot:
         """Open a plugin on the way up; return whether it is open."""
         changes = self._changes
         found = changes.planner.catalog.get(chosen.id, chosen.version)
+        if may_rest(found, changes.settings):
+            return await self._try(chosen, self._rest(found))
         missing = self._missing(chosen, found.manifest)
         if missing:
             self._wait(chosen, f"it waits for {', '.join(missing)}", blocked_by=missing)
@@ -105,6 +114,19 @@ class Boot:
         step = Step("start", chosen.id, after=found.manifest.raw_version, reason=chosen.reason)
         plan = attrs.evolve(changes.no_steps(changes.settings), steps=(step,))
         return await self._try(chosen, self._lifecycle.apply(plan, {chosen.id: found}))
+
+    async def _rest(self, found: Found) -> None:
+        self.activation.rest(found)
+
+    def _not_awake(self, plugin: str, error: Exception) -> None:
+        """Note that a plugin could not be opened when a call needed it, and try again where that may help."""
+        chosen = [each for each in self._changes.solution.plugins if each.id == plugin]
+        self._settle([each for each in self._changes.solution.plugins if each.id != plugin])
+        if isinstance(error, NotReady) and chosen:
+            self._wait(chosen[0], f"it is not ready yet: {error}", error)
+            self._begin_retries()
+        else:
+            self._lifecycle.note(plugin, State.FAILED, describe(error), error)
 
     async def _try(self, chosen: Chosen, work: Awaitable[object]) -> bool:
         try:
@@ -127,13 +149,13 @@ class Boot:
 
     def _missing(self, chosen: Chosen, manifest: Manifest) -> list[str]:
         """Return the plugins that this one needs and that are not open."""
-        instances = self._lifecycle.instances
+        members = self._lifecycle.members()
         needed = [each.id for each in manifest.dependencies if not each.optional]
         for each in manifest.requires:
             provider = chosen.ports.get(each.port)
             if not each.optional and provider and not self._lifecycle.wiring.providers(each.port):
                 needed.append(provider)
-        return sorted({each for each in needed if each not in instances})
+        return sorted({each for each in needed if each not in members})
 
     async def _retry(self) -> None:
         """Try what waits: after a while where something was not ready, and whenever something else was changed."""

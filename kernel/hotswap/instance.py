@@ -67,9 +67,17 @@ def check_trust(found: Found, settings: Settings) -> Trust:
 
 
 async def prepare(
-    found: Found, ports: PortDirectory, settings: Settings, environ: Mapping[str, str], *, fresh: bool = False
+    found: Found,
+    ports: PortDirectory,
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    fresh: bool = False,
+    loaded: Loaded | None = None,
 ) -> Prepared:
     """Check trust and settings, import the code (in a thread: callers go on), read the constructors.
+
+    ``loaded`` is the code where it was imported before.
 
     Raises:
         IsolationRequired, ConfigInvalid, PluginLoadFailed, PortUnknown, InjectionFailed: what is wrong with it.
@@ -78,7 +86,8 @@ async def prepare(
     trust = check_trust(found, settings)
     config = effective_config(manifest, settings.config.get(manifest.id, {}), environ)
     grants = grants_for(manifest, trust, settings.grants.get(manifest.id))
-    loaded = await load_beside(found, ports, settings.open_timeout, fresh=fresh)
+    if loaded is None:
+        loaded = await load_beside(found, ports, settings.open_timeout, fresh=fresh)
     try:
         return _read(Prepared(found, loaded, config, grants))
     except BaseException:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import count
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from attrs import frozen
 
 from hotswap.catalog import Found
 from hotswap.config import Config
+from hotswap.dormant import Dormant
 from hotswap.errors import HookAborted
 from hotswap.generation import Generation
 from hotswap.hooks import Hooks
@@ -26,6 +27,7 @@ from hotswap.manifest import Manifest
 from hotswap.opening import Opening
 from hotswap.plan import Plan
 from hotswap.port_directory import PortDirectory
+from hotswap.settings import Settings
 from hotswap.states import State
 from hotswap.wiring import Wiring
 from hotswap_ports import Port
@@ -50,6 +52,15 @@ class Left:
     """What went wrong already, with those that had to be closed before the switch."""
 
 
+class Sleep(Protocol):
+    """What wakes dormant plugins, and keeps them asleep (``hotswap.activation``)."""
+
+    async def wake(self, plugin: str) -> None: ...
+    async def keep(self, plugin: str) -> None: ...
+    def let(self, plugin: str) -> None: ...
+    async def stop(self) -> None: ...
+
+
 News: TypeAlias = tuple[str, dict[str, object]]
 """A hook point, and what its handlers are told."""
 
@@ -64,6 +75,9 @@ class Lifecycle:
         self.environ = environ
         self.instances: dict[str, Instance] = {}
         self.notes: dict[str, Note] = {}
+        self.dormant: dict[str, Dormant] = {}
+        """Plugins that are in force and opened by the first call."""
+        self.activation: Sleep | None = None
         self._numbers = count(1)
         self._rebuilds: dict[str, dict[str, None]] = {}
         self._leaving: list[Instance] = []
@@ -90,11 +104,31 @@ class Lifecycle:
         Raises:
             HotswapError, NotReady: it could not be done, and everything is as it was; a note says what was undone.
         """
-        opening = [found[each] for each in plan.subjects("start", "replace")]
-        # Consumers before what they consume: stops come in that order, replacements in the order of their opening.
-        leaving = [*plan.subjects("stop"), *reversed(plan.subjects("replace"))]
-        closing = [self.instances[each] for each in leaving if each in self.instances]
-        return await self._carry_out(plan, opening, closing, fresh, switched)
+        kept = [each for each in plan.subjects("stop", "replace") if each in self.dormant]
+        try:
+            starting = {each for each in found if each not in self.dormant or each in kept}
+            await self._wake_for(plan, found, kept)
+            opening = [found[each] for each in plan.subjects("start", "replace") if each in starting]
+            # Consumers before what they consume: stops come in that order, replacements in the order of their opening.
+            leaving = [*plan.subjects("stop"), *reversed(plan.subjects("replace"))]
+            closing = [self.instances[each] for each in leaving if each in self.instances]
+            return await self._carry_out(plan, opening, closing, fresh, switched)
+        finally:
+            for each in kept:
+                if self.activation is not None:
+                    self.activation.let(each)
+
+    async def _wake_for(self, plan: Plan, found: Mapping[str, Found], kept: Collection[str]) -> None:
+        """Keep asleep what the plan takes out of force, and wake what it starts or needs before it starts others."""
+        if self.activation is None or not self.dormant:
+            return
+        for each in kept:
+            await self.activation.keep(each)
+        for each in plan.subjects("start", "replace"):
+            needed = [one.id for one in found[each].manifest.dependencies]
+            for plugin in [*needed, *([each] if each not in kept else [])]:
+                if plugin in self.dormant and plugin not in kept:
+                    await self.activation.wake(plugin)
 
     async def rebuild(self, plugin: str, plan: Plan) -> Left:
         """Open a plugin anew as it is, and put it in force; raises as ``apply`` does. ``plan`` is what holds now."""
@@ -137,9 +171,11 @@ class Lifecycle:
         for each in [each for each in self._leaving if each.id == plugin]:
             await each.closed.wait()
 
-    def instance(self, ready: Prepared, plan: Plan) -> Instance:
-        """Return another generation of a plugin, not open yet."""
-        return Instance(ready, self.wiring, self.hooks, plan.settings, next(self._numbers), plan.providers)
+    def instance(
+        self, ready: Prepared, settings: Settings, expected: Mapping[str, Collection[str]] | None = None
+    ) -> Instance:
+        """Return another generation of a plugin, not open yet. ``expected``: port -> names of what will be there."""
+        return Instance(ready, self.wiring, self.hooks, settings, next(self._numbers), expected)
 
     def remember(self, ready: Prepared) -> None:
         """Keep a plugin's settings, whose secrets stay masked from now on."""
@@ -152,6 +188,28 @@ class Lifecycle:
         self.instances[new.id] = new
         self.wiring.slots.release(old.consumer.key)
 
+    def awake(self, dormant: Dormant, instance: Instance) -> None:
+        """Put a plugin that was dormant in force as what it is."""
+        self.hooks.switch((instance.staging,), ())
+        del self.dormant[dormant.id]
+        self.wiring.switch(self.ports_of(instance.generations), instance.generations, dormant.generations)
+        self.wiring.step_aside(dormant.generations)
+        self._enter(instance, "a call needed it")
+
+    def forget_dormant(self, dormant: Dormant) -> None:
+        """Take a dormant plugin out of force."""
+        del self.dormant[dormant.id]
+        self.wiring.switch(self.ports_of(dormant.generations), (), dormant.generations)
+        self.wiring.step_aside(dormant.generations)
+
+    def _enter(self, instance: Instance, reason: str) -> None:
+        self.instances[instance.id] = instance
+        for require in instance.manifest.requires:
+            if require.rebind == "rebuild":
+                self._rebuilds.setdefault(require.port, {})[instance.id] = None
+        self.note(instance.id, State.ACTIVE, reason)
+        self._tell_later("on_plugin_load", instance)
+
     def lose(self, old: Instance, error: Exception) -> None:
         """Go on without a plugin that is closed and cannot be opened again."""
         self.wiring.switch(self.ports_of(old.generations), (), old.generations)
@@ -162,7 +220,9 @@ class Lifecycle:
     def _switch(self, plan: Plan, opened: list[Instance], closing: list[Instance]) -> None:
         """Put the new solution in force. No await in here: no call sees a part of it."""
         add = [each for instance in opened for each in instance.generations]
+        asleep = [self.dormant.pop(each) for each in plan.subjects("stop", "replace") if each in self.dormant]
         remove = [each for instance in closing for each in instance.generations]
+        remove += [each for gone in asleep for each in gone.generations]
         self.wiring.selected = dict(plan.selected)
         changed = {port.PORT: port for port in self.ports_of([*add, *remove])}
         for name in plan.subjects("select"):
@@ -170,6 +230,9 @@ class Lifecycle:
                 changed.setdefault(name, self.ports.get(name))
         led = [(each.consumer.key, self.wiring.slots.led_to(each.consumer.key, remove)) for each in closing]
         self.wiring.switch(list(changed.values()), add, remove)
+        for gone in asleep:
+            self.wiring.step_aside(gone.generations)
+            self.note(gone.id, State.DISABLED, State.DISABLED.meaning)
         for consumer, slots in led:  # what leaves with its providers goes on reaching them until it is closed
             for slot, generation in slots:
                 if not slot.filled:
@@ -185,16 +248,12 @@ class Lifecycle:
                 self._configs[plugin] = config
         reasons = {step.subject: step.reason for step in plan.steps}
         for each in opened:
-            self.instances[each.id] = each
-            for require in each.manifest.requires:
-                if require.rebind == "rebuild":
-                    self._rebuilds.setdefault(require.port, {})[each.id] = None
-            self.note(each.id, State.ACTIVE, reasons.get(each.id, ""))
-            self._tell_later("on_plugin_load", each)
+            self._enter(each, reasons.get(each.id, ""))
 
     def members(self) -> dict[str, Manifest]:
         """Return the manifests of the plugins that are in force, open or waiting for their first call, by id."""
-        return {key: each.manifest for key, each in self.instances.items()}
+        awake = {key: each.manifest for key, each in self.instances.items()}
+        return {**awake, **{key: each.manifest for key, each in self.dormant.items()}}
 
     def ports_of(self, generations: Iterable[Generation]) -> list[type[Port]]:
         """Return the ports that some generations are for, by name."""
@@ -218,6 +277,12 @@ class Lifecycle:
         """Return what has happened since the last time, for ``tell``: whoever holds the turn takes what is its own."""
         news, self._news = self._news, []
         return news
+
+    def take_news_of(self, plugin: str) -> list[News]:
+        """Return what has happened to one plugin, for whoever holds no turn."""
+        mine = [each for each in self._news if each[1].get("plugin") == plugin]
+        self._news = [each for each in self._news if each not in mine]
+        return mine
 
     async def tell(self, news: Iterable[News]) -> list[Exception]:
         """Fire the hooks of what has happened, outside of the turn: handlers may ask for further changes.
@@ -265,16 +330,27 @@ class Lifecycle:
             order: ids in start order; they are closed in the reverse of it.
         """
         place = {plugin: number for number, plugin in enumerate(order)}
+        errors: list[Exception] = []
+        for instance in list(self._leaving):  # what a change that was cut short had already taken out of service
+            errors += await self._close(instance)
+        while self.instances:  # what is called for the first time by one that is closing is opened, and closed after it
+            errors += await self._close_all(place)
+        if self.activation is not None:
+            await self.activation.stop()
+        for dormant in list(self.dormant.values()):
+            self.forget_dormant(dormant)
+        errors += await self._close_all(place)
+        self._news.clear()
+        return errors
+
+    async def _close_all(self, place: Mapping[str, int]) -> list[Exception]:
         opened = list(self.instances.values())[::-1]
         closing = sorted(opened, key=lambda each: -place.get(each.id, len(place)))
         self.hooks.switch((), (each.staging for each in closing))
         errors: list[Exception] = []
-        for instance in list(self._leaving):  # what a change that was cut short had already taken out of service
-            errors += await self._close(instance)
         for instance in closing:
             self.wiring.switch(self.ports_of(instance.generations), (), instance.generations)
             self._forget(instance)
             self._leaving.append(instance)
             errors += await self._close(instance)
-        self._news.clear()
         return errors

@@ -8,18 +8,20 @@ before it is asked for it. Undoing ends both: the old generation serves on, open
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hotswap.admission import check_gaps, check_names, is_exclusive
 from hotswap.catalog import Found
-from hotswap.generation import Generation
 from hotswap.handover import Handed, stateful
-from hotswap.holding import Hold
+from hotswap.holding import Held, Hold
 from hotswap.instance import Instance, Prepared, describe, prepare
 from hotswap.loader import undo
 from hotswap.plan import Plan
+from hotswap.slots import Slot
 from hotswap.states import State
 from hotswap.switchboard import Ahead
+from hotswap_ports import Port
 
 if TYPE_CHECKING:
     from hotswap.lifecycle import Lifecycle, Note
@@ -43,7 +45,7 @@ class Opening:
         self._fresh = fresh
         self._prepared: list[Prepared] = []
         self._notes: dict[str, Note | None] = {}
-        self._held: list[Generation] = []
+        self._holds: list[Hold] = []
         self._handed: dict[str, Handed] = {}
         self._waiting: dict[str, Instance] = {}
         """Old generations that new calls do not reach any more."""
@@ -80,7 +82,7 @@ class Opening:
             await self._quiesce(old)
         if any(each.exclusive for each in ready.found.manifest.provides):
             await self._life.gone(plugin)  # one that was disabled a moment ago may have calls inside still
-        instance = self._life.instance(ready, self._plan)
+        instance = self._life.instance(ready, self._plan.settings, self._plan.providers)
         self._ahead.consumers.add(instance.consumer.key)
         await instance.open(None if old is None else lambda: self._take(old))
         self.opened.append(instance)
@@ -117,8 +119,9 @@ class Opening:
         self._waiting[old.id] = old
         self._life.note(old.id, State.DRAINING, "new calls wait until another generation of it is open")
         for each in old.generations:
-            self._held.append(each)
-            self._life.wiring.hold(each, Hold(each, self._plan.settings.hold_timeout))
+            hold = Hold(each, self._plan.settings.hold_timeout)
+            self._holds.append(hold)
+            self._life.wiring.stand_in(each, partial(_held, hold))
         self.errors += await old.drain(old.stack.seconds)
 
     def end(self) -> None:
@@ -126,7 +129,12 @@ class Opening:
         self._life.wiring.ahead = None
         for each in self.opened:
             self._life.wiring.slots.unpin(each.consumer.key)
-        self._life.wiring.release(self._held)
+        self._release()
+
+    def _release(self) -> None:
+        self._life.wiring.step_aside([each.held for each in self._holds])
+        for each in self._holds:
+            each.release()
 
     async def undo(self, error: BaseException) -> None:
         """Take everything back, in reverse; what goes wrong with that is noted on ``error``."""
@@ -142,7 +150,7 @@ class Opening:
         self._restore_notes()
         for old in self._waiting.values():
             await self._go_on(old, error)
-        self._life.wiring.release(self._held)
+        self._release()
         for problem in self.errors:
             error.add_note(f"Before that: {describe(problem)}")
         if self.opened and not self._lost:
@@ -167,7 +175,7 @@ class Opening:
         async def state() -> Handed | None:
             return handed
 
-        again = self._life.instance(old.prepared, self._plan)
+        again = self._life.instance(old.prepared, self._plan.settings, self._plan.providers)
         try:
             await again.open(state)
         except Exception as failed:  # noqa: BLE001 - noted, and the plugin is failed: there is nothing else to go back to
@@ -176,3 +184,7 @@ class Opening:
             self._life.lose(old, failed)
             return
         self._life.replace(old, again)
+
+
+def _held(hold: Hold, slot: Slot, onward: Port) -> Held:
+    return Held(hold, onward)

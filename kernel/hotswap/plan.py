@@ -73,6 +73,8 @@ class Running:
     serving: Mapping[str, str]
     """Port -> name of the provider it leads to."""
     revision: int
+    dormant: Collection[str] = ()
+    """Those of the active plugins that the first call is to open."""
 
 
 def make_plan(
@@ -93,7 +95,7 @@ def make_plan(
     selected = settings.selected
     providers = provider_names(manifests.values())
     selects = list(_select_steps(running, providers, selected))
-    steps += selects
+    steps += [*_wake_steps(running, selects, manifests, opened), *selects]
     steps += rebuild_steps(
         {each.id: manifests[each.id] for each in solution.plugins if each.id in running.manifests},
         [*_changing(running, providers, selected), *_renewed(running, opened, manifests)],
@@ -155,6 +157,22 @@ def _select_steps(
         if before:
             reason = "selected in the settings" if after in selected.get(port, ()) else "the next one there is"
             yield Step("select", port, before, after or "nobody", reason if after else "nobody else provides it")
+
+
+def _wake_steps(
+    running: Running, selects: Iterable[Step], manifests: Mapping[str, Manifest], opened: Collection[str]
+) -> Iterable[Step]:
+    """Yield a start of each dormant plugin that a port is to lead to: it is open before callers are led there."""
+    for plugin in running.dormant:
+        if plugin in opened or plugin not in manifests:
+            continue
+        names = {(each.port, each.name) for each in manifests[plugin].provides}
+        for each in selects:
+            if (each.subject, each.after) in names:
+                yield Step(
+                    "start", plugin, after=manifests[plugin].raw_version, reason=f"it is to serve {each.subject}"
+                )
+                break
 
 
 def rebuild_steps(manifests: Mapping[str, Manifest], ports: Iterable[str], opened: Collection[str] = ()) -> list[Step]:

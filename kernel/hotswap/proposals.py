@@ -58,7 +58,7 @@ class Proposals:
             for port in self.lifecycle.ports
             if not isinstance(found := wiring.serving(port.PORT), HotswapError)
         }
-        return Running({each: members[each] for each in order}, serving, self.revision)
+        return Running({each: members[each] for each in order}, serving, self.revision, self.lifecycle.dormant)
 
     def plan(
         self,
@@ -188,9 +188,13 @@ class Proposals:
             before = "" if isinstance(serving, HotswapError) else serving.provider.name
             selected[port] = names
             if before != names[0]:
+                plugin = wiring.providers(port)[names[0]].provider.plugin
+                if plugin in self.lifecycle.dormant:
+                    version = self.lifecycle.dormant[plugin].manifest.raw_version
+                    steps.append(Step("start", plugin, after=version, reason=f"it is to serve {port}"))
                 steps.append(Step("select", port, before, names[0], "selected"))
         settings = attrs.evolve(self.settings, ports={**self.settings.ports, **select})
-        steps += self._rebuilds([each.subject for each in steps])
+        steps += self._rebuilds([each.subject for each in steps if each.kind == "select"])
         return attrs.evolve(self.no_steps(settings), steps=tuple(steps), selected=selected)
 
     def _all_that_go(self, disable: Collection[str], cascade: bool) -> set[str]:

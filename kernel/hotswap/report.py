@@ -32,7 +32,9 @@ class Report:
         note = self._lifecycle.notes.get(plugin, Note(State.DISCOVERED, State.DISCOVERED.meaning))
         instance = self._lifecycle.instances.get(plugin)
         versions = self._catalog.versions(plugin)
-        found = instance.prepared.found if instance else versions[0] if versions else None
+        dormant = self._lifecycle.dormant.get(plugin)
+        known = instance.prepared.found if instance else dormant.found if dormant else None
+        found = known or (versions[0] if versions else None)
         status = PluginStatus(plugin, "", note.state, note.reason, note.blocked_by, note.error)
         if found is None:
             return status

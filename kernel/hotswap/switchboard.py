@@ -1,8 +1,8 @@
 """Which providers are open, and where each slot leads. Knows no container.
 
-A slot leads to the provider that serves its port, or to the one of its name. Two things can stand between: a *hold*,
-under which the calls to one generation wait while it is replaced, and a *route*, which shares the calls to a port's
-selected provider out among several.
+A slot leads to the provider that serves its port, or to the one of its name. Two things can stand between: a *stand-in*
+for one generation, where calls wait while it is replaced or until it is open, and a *route*, which shares the calls to
+a port's selected provider out among several.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from hotswap.errors import HotswapError, ProviderNotFound
 from hotswap.generation import Generation
 from hotswap.handles import handle_class
-from hotswap.holding import Held, Hold
 from hotswap.relays import Policy, relayed
 from hotswap.selection import choose
 from hotswap.slots import Slot, SlotTable
@@ -20,6 +19,8 @@ from hotswap_ports import Port
 
 Route = Callable[[Generation], Policy]
 """Makes the policy of a slot whose provider is the generation given."""
+StandIn = Callable[[Slot, Port], Policy]
+"""Makes the policy of a slot that leads to a generation; the plain handle is for calls that go on along the slot."""
 
 
 class Ahead:
@@ -49,7 +50,7 @@ class Switchboard:
         self._providers: dict[str, dict[str, Generation]] = {}
         self._lent: dict[tuple[str, str], Generation] = {}
         """Port and name -> a generation that is open and not in force yet."""
-        self._holds: dict[Generation, Hold] = {}
+        self._stand_ins: dict[Generation, StandIn] = {}
         self._routes: dict[str, Route] = {}
         self.ahead: Ahead | None = None
 
@@ -150,20 +151,26 @@ class Switchboard:
     def _point(self, slot: Slot, generation: Generation) -> None:
         """Let a slot lead to a generation, or to what stands in for it."""
         policy: Policy | None = None
-        if (hold := self._holds.get(generation)) is not None:
-            policy = Held(hold, _onward(slot))
+        if (stand_in := self._stand_ins.get(generation)) is not None:
+            policy = stand_in(slot, _onward(slot))
         elif slot.name is None and (route := self._routes.get(slot.port.PORT)) is not None:
             policy = route(generation)
         slot.generation = generation if policy is None else relayed(slot.port, generation.provider, policy)
 
-    def hold(self, generation: Generation, hold: Hold) -> None:
-        """Let new calls to a generation wait."""
-        self._holds[generation] = hold
-        for slot in self.slots.of_port(generation.provider.port):
-            if slot.generation is generation:
-                self._point(slot, generation)
-            elif slot.filled and slot.generation.provider is generation.provider:
-                self._aim(slot)  # a route led there
+    def stand_in(self, generation: Generation, make: StandIn) -> None:
+        """Let new calls to a generation go to a stand-in."""
+        self._stand_ins[generation] = make
+        self.refresh(generation.provider.port)
+
+    def step_aside(self, generations: Collection[Generation]) -> None:
+        """Let the slots of some generations lead where they should without stand-ins."""
+        ports = {each.provider.port for each in generations if self._stand_ins.pop(each, None) is not None}
+        for port in ports:
+            self.refresh(port)
+
+    def stood_in_for(self, generation: Generation) -> bool:
+        """Return whether calls to a generation go to a stand-in."""
+        return generation in self._stand_ins
 
     def preview(self, slot: Slot, consumer: str) -> Generation | None:
         """Return where a slot will lead for a plugin that is being opened; None where it leads there already."""
@@ -177,14 +184,6 @@ class Switchboard:
         name = slot.name or choose(port, found, self.in_order(port, self.ahead.selected), current)
         coming = None if isinstance(name, HotswapError) else found.get(name)
         return coming if coming in self.ahead.add and coming is not slot.generation else None
-
-    def release(self, generations: Collection[Generation]) -> None:
-        """Let the calls that wait go on, to wherever their slots lead now."""
-        holds = [hold for each in generations if (hold := self._holds.pop(each, None)) is not None]
-        for port in {hold.held.provider.port for hold in holds}:
-            self.refresh(port)
-        for hold in holds:
-            hold.release()
 
     def route(self, port: str, route: Route | None) -> None:
         """Share the calls to a port's selected provider out as ``route`` says; None: no more."""

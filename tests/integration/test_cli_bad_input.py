@@ -75,7 +75,8 @@ def test_the_run_goes_on(make: Callable[[Path], None], code: str, tmp_path: Path
     """The plugin is named once with code and hint, the others do their work, and no traceback shows."""
     project = echo_project(tmp_path)
     make(project / "plugins")
-    result = call(project, "run", "echo", "a", "--set", "plugins.enabled=echo,bad")
+    eager = ("--set", "plugins.activation=eager")
+    result = call(project, "run", "echo", "a", "--set", "plugins.enabled=echo,bad", *eager)
     assert result.exit_code == 0, result.output
     assert "words=('a',)" in result.stdout
     assert result.stderr.count(f"warning[{code}]: ") == 1

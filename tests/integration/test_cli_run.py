@@ -98,6 +98,11 @@ def test_workflow_that_cannot_open_says_why(project: Path) -> None:
     (project / "plugins" / "echo" / "code.py").write_text("import nowhere_to_be_found\n", "utf-8")
     result = call(project, "run", "echo", "a")
     assert result.exit_code == 1
+    reason = "Plugin 'echo' could not be loaded: No module named 'nowhere_to_be_found'"
+    assert f"error[PLUG-002]: {reason}" in result.stderr
+    assert "`pip install nowhere_to_be_found`" in result.stderr
+    result = call(project, "run", "echo", "a", "--set", "plugins.activation=eager")
+    assert result.exit_code == 1
     assert (
         "warning[PLUG-002]: Plugin 'echo' could not be loaded: No module named 'nowhere_to_be_found'" in result.stderr
     )
@@ -111,11 +116,20 @@ def test_workflow_that_cannot_open_says_why(project: Path) -> None:
 def test_a_failed_neighbour_is_a_warning(project: Path) -> None:
     """Another plugin that cannot open is named once, with code and hint, and the run goes on."""
     write_plugin(project / "plugins", "broken", "raise ValueError('no')", provides={"scraper": "Nothing"})
-    result = call(project, "run", "echo", "a", "--set", "plugins.enabled=echo,broken")
+    eager = ("--set", "plugins.enabled=echo,broken", "--set", "plugins.activation=eager")
+    result = call(project, "run", "echo", "a", *eager)
     assert result.exit_code == 0
     assert result.stderr.count("warning[PLUG-002]: Plugin 'broken' could not be loaded: ValueError: no") == 1
-    found = document(project, "run", "echo", "a", "--set", "plugins.enabled=echo,broken")
+    found = document(project, "run", "echo", "a", *eager)
     assert [each["code"] for each in found["warnings"]] == ["PLUG-002"]
+
+
+def test_a_neighbour_that_nobody_needs_is_not_opened(project: Path) -> None:
+    """A plugin that the workflow does not call is not imported, so that it can be neither slow nor in the way."""
+    write_plugin(project / "plugins", "broken", "raise ValueError('no')", provides={"scraper": "Nothing"})
+    result = call(project, "run", "echo", "a", "--set", "plugins.enabled=echo,broken")
+    assert result.exit_code == 0
+    assert "broken" not in result.stderr
 
 
 def test_sources_that_could_not_be_used_are_listed(project: Path) -> None:

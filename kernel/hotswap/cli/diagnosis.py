@@ -166,7 +166,7 @@ async def _opening(invocation: Invocation, settings: Settings) -> list[Finding]:
     """Open everything once and ask each plugin how it is."""
     findings: list[Finding] = []
     try:
-        async with opened(invocation, settings, quiet=True) as kernel:
+        async with opened(invocation, settings, quiet=True, eager=True) as kernel:
             for status in troubled(kernel):
                 if status.error is None:
                     findings.append(Finding("opening", "wrong", str(waiting_facts(status)["message"])))

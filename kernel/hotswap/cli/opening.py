@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 
+import attrs
+
 from hotswap.cli.invocation import Invocation
 from hotswap.cli.output import plugins_print_to, warn, warn_of
 from hotswap.cli.visible import visible
@@ -48,14 +50,17 @@ def run_async(invocation: Invocation, main: Callable[[], Coroutine[Any, Any, T]]
 
 
 @asynccontextmanager
-async def opened(invocation: Invocation, settings: Settings, *, quiet: bool = False) -> AsyncIterator[Kernel]:
+async def opened(
+    invocation: Invocation, settings: Settings, *, quiet: bool = False, eager: bool = False
+) -> AsyncIterator[Kernel]:
     """Boot a kernel, warn of what did not come up (unless ``quiet``), and close it in the end.
 
-    What fails to close is a warning: what was asked for has been done by then.
+    ``eager`` opens every plugin, to see whether it can be; else that is left to the first call that needs it. What
+    fails to close is a warning: what was asked for has been done by then.
     """
     from hotswap.kernel import Kernel
 
-    kernel = Kernel(settings)
+    kernel = Kernel(attrs.evolve(settings, activation="eager") if eager else settings)
     invocation.redact = kernel.redact
     await kernel.__aenter__()
     try:

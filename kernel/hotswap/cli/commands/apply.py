@@ -27,7 +27,7 @@ def apply(invocation: Invocation) -> None:
         raise error
 
     async def prove() -> None:
-        async with opened(invocation, solved.settings, quiet=True) as kernel:
+        async with opened(invocation, solved.settings, quiet=True, eager=True) as kernel:
             for status in troubled(kernel):
                 raise status.error or PluginInitFailed(status.id, "opening", str(waiting_facts(status)["message"]))
 

@@ -26,7 +26,7 @@ def ports(invocation: Invocation) -> None:
     settings = invocation.settings()
 
     async def main() -> None:
-        async with opened(invocation, settings) as kernel:
+        async with opened(invocation, settings, eager=True) as kernel:
             _print(invocation, list(kernel.ports().values()))
 
     run_async(invocation, main)

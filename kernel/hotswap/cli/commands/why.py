@@ -23,7 +23,7 @@ def why(invocation: Invocation, plugin: str) -> None:
     settings = invocation.settings()
 
     async def main() -> None:
-        async with opened(invocation, settings, quiet=True) as kernel:
+        async with opened(invocation, settings, quiet=True, eager=True) as kernel:
             found = kernel.why(plugin)
             hint = getattr(kernel.plugins()[found.causes[-1].plugin].error, "hint", "")
             if invocation.json:

@@ -1,0 +1,148 @@
+"""Opening dormant plugins when they are needed. It takes no turn: what one calls while it opens may be dormant too.
+
+Waking a plugin changes neither settings nor solution. A change that concerns a dormant plugin waits until it is awake,
+or keeps it asleep until the change is over, so that the two never open it side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from hotswap.catalog import Found
+from hotswap.consumer import Consumer
+from hotswap.dormant import Asleep, Dormant
+from hotswap.errors import InjectionFailed
+from hotswap.instance import check_trust, prepare
+from hotswap.keeper import to_the_end
+from hotswap.lifecycle import Lifecycle
+from hotswap.loader import load, undo
+from hotswap.settings import Settings
+from hotswap.states import State
+
+
+def may_rest(found: Found, settings: Settings) -> bool:
+    """Return whether nothing is lost when a plugin is opened by the first call that needs it.
+
+    So not one with a lifecycle of its own, nor one that provides nothing a call could come through. A plugin that
+    registers hooks in an adapter's constructor has to say ``activation = "eager"`` in its manifest.
+    """
+    manifest = found.manifest
+    if settings.activation == "eager" or manifest.activation == "eager" or not manifest.provides:
+        return False
+    return manifest.type != "hook" and manifest.python is not None and manifest.python.class_name is None
+
+
+class Activation:
+    """Lets plugins rest, and wakes them.
+
+    Args:
+        settings: returns those in force.
+        failed: told of a plugin that could not be opened; it is out of force by then.
+    """
+
+    def __init__(
+        self, lifecycle: Lifecycle, settings: Callable[[], Settings], failed: Callable[[str, Exception], None]
+    ) -> None:
+        self._life = lifecycle
+        self._settings = settings
+        self._failed = failed
+        self._waking: dict[str, asyncio.Task[None]] = {}
+        self._kept: dict[str, asyncio.Event] = {}
+        """Plugins that a change keeps asleep."""
+        lifecycle.activation = self
+
+    def rest(self, found: Found) -> None:
+        """Put a plugin in force without opening it.
+
+        Raises:
+            IsolationRequired: it may not run in this process.
+        """
+        check_trust(found, self._settings())
+        dormant = Dormant(found, found.manifest, partial(load, found, self._life.ports))
+        wiring = self._life.wiring
+        for each in dormant.generations:
+            wiring.stand_in(each, partial(Asleep, dormant, each, self.wake))
+        wiring.switch(self._life.ports_of(dormant.generations), dormant.generations, ())
+        self._life.dormant[found.id] = dormant
+        self._life.note(found.id, State.RESOLVED, "it is opened by the first call that needs it")
+
+    async def wake(self, plugin: str) -> None:
+        """Open a dormant plugin; calls that come together share it. Do nothing where it is not dormant (any more).
+
+        Raises:
+            HotswapError, NotReady: it could not be opened.
+        """
+        while (kept := self._kept.get(plugin)) is not None:
+            await kept.wait()
+        dormant = self._life.dormant.get(plugin)
+        if dormant is None:
+            return
+        task = self._waking.get(plugin)
+        if task is None:
+            task = asyncio.create_task(self._wake(dormant), name=f"hotswap: wake {plugin}")
+            self._waking[plugin] = task
+            task.add_done_callback(lambda done: self._done(plugin, done))
+        await asyncio.shield(task)
+
+    def _done(self, plugin: str, task: asyncio.Task[None]) -> None:
+        self._waking.pop(plugin, None)
+        if not task.cancelled():
+            task.exception()  # whoever waits gets it from the task; nobody may be left to, and asyncio would complain
+
+    async def _wake(self, dormant: Dormant) -> None:
+        self._life.note(dormant.id, State.LOADING, "a call needs it, and it is being opened")
+        try:
+            await self._open(dormant)
+        except Exception as error:  # at the boundary: the plugin's state, and raised for every call that waits
+            if self._life.dormant.get(dormant.id) is dormant:
+                self._life.forget_dormant(dormant)
+                self._failed(dormant.id, error)
+            raise
+        await self._life.tell(self._life.take_news_of(dormant.id))
+
+    async def _open(self, dormant: Dormant) -> None:
+        life, settings = self._life, self._settings()
+        for each in dormant.manifest.dependencies:
+            await self.wake(each.id)
+        ready = await prepare(dormant.found, life.ports, settings, life.environ, loaded=dormant.loaded)
+        life.remember(ready)
+        gaps = life.wiring.gaps(ready.needs, None, Consumer.of(dormant.manifest, 0))
+        if gaps:
+            undo(ready.loaded)
+            raise InjectionFailed(f"Plugin {dormant.id!r}", gaps)
+        instance = life.instance(ready, settings)
+        try:
+            await instance.open()
+        except BaseException:
+            undo(ready.loaded)
+            raise
+        if life.dormant.get(dormant.id) is dormant:
+            life.awake(dormant, instance)
+        else:
+            await instance.close()
+
+    async def keep(self, plugin: str) -> None:
+        """Keep a plugin asleep until ``let``; if it is being woken, wait for that first."""
+        self._kept.setdefault(plugin, asyncio.Event())
+        task = self._waking.get(plugin)
+        if task is not None:
+            await asyncio.wait([task])
+
+    def let(self, plugin: str) -> None:
+        """Let a plugin be woken again."""
+        kept = self._kept.pop(plugin, None)
+        if kept is not None:
+            kept.set()
+
+    async def stop(self) -> None:
+        """Wake nobody any more; what is being opened is undone."""
+        tasks = list(self._waking.values())
+        for each in tasks:
+            each.cancel()
+        await to_the_end(_ended(tasks))
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)

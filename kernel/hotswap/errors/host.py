@@ -1,0 +1,54 @@
+"""Settings, files and the kernel itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hotswap.errors.base import HotswapError
+
+
+class SettingsInvalid(HotswapError):
+    """``hotswap.toml``, the environment or the command line break the format; every problem is listed."""
+
+    code = "PLUG-019"
+
+    def __init__(self, source: str, problems: Sequence[str], hint: str = "") -> None:
+        self.source = source
+        self.problems = tuple(problems)
+        lines = "".join(f"\n  - {problem}" for problem in self.problems)
+        super().__init__(
+            f"The settings in {source} are not valid:{lines}", hint or "docs/reference/settings.md lists every key."
+        )
+
+
+class SettingsConflict(HotswapError):
+    """A file to be edited changed, or is not what the command expected."""
+
+    code = "PLUG-027"
+
+    def __init__(self, path: str, reason: str, hint: str = "") -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path} was not changed: {reason}.", hint)
+
+
+class KernelNotRunning(HotswapError):
+    """The kernel was used before it was entered, or after it was left."""
+
+    code = "PLUG-024"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The kernel is not running: {what}.", "Use it inside `async with Kernel(settings) as kernel:`."
+        )
+
+
+class KernelInUse(HotswapError):
+    """A kernel was entered a second time while it was running."""
+
+    code = "PLUG-030"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The kernel is running already.", "Enter it once, and hand it on; or make another Kernel(settings)."
+        )

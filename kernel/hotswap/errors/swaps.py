@@ -1,0 +1,74 @@
+"""Calls and generations during a swap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hotswap.errors.base import HotswapError, says
+
+
+class DrainTimeout(HotswapError):
+    """Calls were still inside an old generation at its deadline, and were cancelled."""
+
+    code = "PLUG-016"
+
+    def __init__(self, provider: str, seconds: float, calls: Sequence[str]) -> None:
+        self.provider = provider
+        self.seconds = seconds
+        self.calls = tuple(calls)
+        lines = "".join(f"\n  - {call}" for call in self.calls)
+        super().__init__(
+            f"{len(self.calls)} call(s) did not leave {provider!r} within {seconds:g} s and were cancelled:{lines}",
+            "Give calls like these more time with `drain_timeout` under [plugins] in hotswap.toml.",
+        )
+
+
+class CallEvicted(HotswapError):
+    """A call was still inside a provider when the time for it to leave was over, and was cancelled."""
+
+    code = "PLUG-032"
+
+    def __init__(self, call: str, provider: str) -> None:
+        self.call = call
+        self.provider = provider
+        super().__init__(
+            f"{call} was cancelled: it was still inside {provider} at the deadline for it to be closed.",
+            "Make the call again: it goes to the provider in use now. `drain_timeout` under [plugins] in hotswap.toml "
+            "gives calls more time.",
+        )
+
+
+class HoldTimeout(HotswapError):
+    """A call waited for a provider that is being closed and opened anew, and that took too long."""
+
+    code = "PLUG-033"
+
+    def __init__(self, call: str, provider: str, seconds: float) -> None:
+        self.call = call
+        self.provider = provider
+        self.seconds = seconds
+        super().__init__(
+            f"{call} waited {seconds:g} s for {provider}, which is being replaced and cannot be open twice.",
+            "Make the call again. `hold_timeout` under [plugins] in hotswap.toml lets calls wait longer.",
+        )
+
+
+class TeardownFailed(ExceptionGroup[Exception], HotswapError):
+    """Something was closed, and parts of it failed to close; it is closed all the same. Iterate ``exceptions``."""
+
+    code = "PLUG-028"
+
+    def __new__(cls, errors: Sequence[Exception]) -> TeardownFailed:
+        lines = "".join(f"\n  - {type(each).__name__}: {says(each)}" for each in errors)
+        return super().__new__(cls, f"Everything was closed, with {len(errors)} error(s) on the way:{lines}", errors)
+
+    def __init__(self, errors: Sequence[Exception]) -> None:
+        HotswapError.__init__(
+            self, self.message, "These are defects of the plugins named: their stop or cleanup raised."
+        )
+
+    def __str__(self) -> str:
+        return self.message
+
+    def derive(self, excs: Sequence[Exception], /) -> TeardownFailed:  # type: ignore[override] # a group of the same kind
+        return TeardownFailed(excs)
