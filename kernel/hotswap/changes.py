@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from itertools import count
 from typing import Any
 
 from hotswap.catalog import Catalog
 from hotswap.errors import HotswapError, KernelNotRunning, NothingToRollBack, PlanOutdated, TeardownFailed
-from hotswap.lifecycle import Left, Lifecycle
+from hotswap.lifecycle import Left, Lifecycle, News
+from hotswap.lock import Lock
 from hotswap.plan import Plan
 from hotswap.planner import Planner
 from hotswap.proposals import Past, Proposals
 from hotswap.rebinding import Rebinding
+from hotswap.reconfiguring import touched
 from hotswap.settings import Settings
 from hotswap.states import STUCK, State
 from hotswap.undo import cancelling
@@ -48,7 +50,7 @@ class Changes(Proposals):
         make: Callable[[Changes], Plan],
         *,
         fresh: Collection[str] = (),
-        news: Mapping[str, dict[str, object]] | None = None,
+        news: Sequence[News] = (),
     ) -> Plan:
         """Plan and apply in one turn; requests for the same change that arrive meanwhile share its result.
 
@@ -64,7 +66,7 @@ class Changes(Proposals):
             key = (*key, str(next(self._numbers)))
             task = None
         if task is None:
-            task = asyncio.create_task(self._turn(make, fresh, news or {}), name=f"hotswap: {' '.join(key[:2])}")
+            task = asyncio.create_task(self._turn(make, fresh, news), name=f"hotswap: {' '.join(key[:2])}")
             self._under_way[key] = self._latest = task
             task.add_done_callback(lambda done: self._done(key, done))
         before = cancelling()
@@ -87,9 +89,7 @@ class Changes(Proposals):
         """Return what is held while something is changed."""
         return self._lock
 
-    async def _turn(
-        self, make: Callable[[Changes], Plan], fresh: Collection[str], news: Mapping[str, dict[str, object]]
-    ) -> Plan:
+    async def _turn(self, make: Callable[[Changes], Plan], fresh: Collection[str], news: Sequence[News]) -> Plan:
         task = asyncio.current_task()
         assert task is not None
         _inside.set(_inside.get() | {task})
@@ -102,7 +102,7 @@ class Changes(Proposals):
                 self.planner = planner
                 raise
             rebuilt = self._rebinding.note(self.lifecycle.consumers(plan.subjects("rebuild")))
-            told = [*self.lifecycle.take_news(), *news.items()]
+            told = [*self.lifecycle.take_news(), *news]
         # The turn ends with the switch: what drains takes its time, and a handler may ask for a change of its own.
         errors = await self.lifecycle.retire(left)
         errors += await self.lifecycle.tell(told)
@@ -168,10 +168,27 @@ class Changes(Proposals):
 
         # The values tell one request from another, and may be secret: a key may show in the name of a task.
         asked = str(hash(repr(sorted(values.items()))))
-        news: dict[str, dict[str, object]] = {"on_config_change": {"plugin": plugin, "keys": tuple(values)}}
+        news: list[News] = [("on_config_change", {"plugin": plugin, "keys": tuple(values)})]
         return await self.change(
             ("configure", plugin, asked), lambda changes: changes.plan_configuration(plugin, values), news=news
         )
+
+    async def follow(
+        self, settings: Callable[[Settings], Settings], catalog: Catalog, lock: Lock | None = None
+    ) -> Plan:
+        """Put other settings in force, with what is on disk now; ``lock`` is their solution where it fits them."""
+        news: list[News] = []
+
+        def make(changes: Changes) -> Plan:
+            old, wish = changes.settings, settings(changes.settings)
+            changes.planner = Planner(catalog, changes.planner.ports)
+            news.extend(
+                ("on_config_change", {"plugin": each, "keys": tuple(wish.config.get(each, {}))})
+                for each in sorted(touched(old, wish))
+            )
+            return changes.plan(settings=wish, lock=lock)
+
+        return await self.change(("follow", str(next(self._numbers))), make, news=news)
 
     async def rollback(self, revision: int | None) -> Plan:
         """Return to what stood at a revision; None: before the last change.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from hotswap.boot import Backoff, Boot
 from hotswap.catalog import Catalog, discover
 from hotswap.changes import Changes
+from hotswap.clock import Ticking
 from hotswap.errors import HotswapError, KernelInUse, KernelNotRunning, PortUnfilled, PortUnknown, TeardownFailed
 from hotswap.handles import port_methods
 from hotswap.hooks import Hooks
@@ -23,6 +24,7 @@ from hotswap.report import Report
 from hotswap.settings import Settings
 from hotswap.states import PluginStatus, Why
 from hotswap.states import PortStatus as PortStatus
+from hotswap.watching import Watch
 from hotswap.wiring import Wiring
 from hotswap_ports import Handler, Health, Port, is_port
 
@@ -66,10 +68,13 @@ class Kernel:
         self._boot: Boot | None = None
         self._backoff = backoff
         self._closing = False
+        self._watches: list[Watch] = []
+        self._ticking = Ticking()
 
     async def __aenter__(self) -> Kernel:
         if self._changes is not None or self._closing:
             raise KernelInUse
+        self._ticking.start()
         self._wiring.settled = False
         self._wiring.slots.clear()
         self._wiring.selected = self._settings.selected
@@ -112,12 +117,16 @@ class Kernel:
             return []
         self._closing = True
         try:
+            for each in self._watches:
+                await each.stop()
+            self._watches.clear()
             await boot.stop()
             await changes.finish()
             errors = await self._lifecycle.close([each.id for each in changes.solution.plugins])
             self._wiring.slots.clear(KernelNotRunning("it was left"))
             return errors
         finally:
+            self._ticking.stop()
             self._closing = False
 
     @property
@@ -240,6 +249,32 @@ class Kernel:
             PluginNotFound: a version that was open then is not on this machine any more.
         """
         return await self._running.rollback(revision)
+
+    def watch(
+        self,
+        *,
+        interval: float = 0.5,
+        on_change: Callable[[Plan], None] | None = None,
+        on_problem: Callable[[Exception], None] | None = None,
+    ) -> Watch:
+        """Follow ``hotswap.toml`` and ``hotswap.lock`` until the kernel is left, or what is returned is stopped.
+
+        An edit is put in force as one change when the files have stood still between two looks, wholly or not at all.
+        It speaks for what it touches: what the application changed itself stays. ``async with kernel.watch():`` ends it
+        with the block.
+
+        Args:
+            interval: seconds between two looks.
+            on_change: told of each plan that was carried out.
+            on_problem: told of what could not be put in force; everything goes on as it was.
+
+        Raises:
+            NothingToWatch: the settings were made in code, not read by ``Settings.load``.
+        """
+        read = self._watches[-1].read if self._watches else self._settings
+        watch = Watch(self._running, read, self._environ, interval, on_change, on_problem)
+        self._watches.append(watch)
+        return watch
 
     @property
     def history(self) -> tuple[Past, ...]:

@@ -15,6 +15,7 @@ from hotswap.config import effective_config
 from hotswap.dependants import dependants_of
 from hotswap.errors import HotswapError, PluginInUse, PluginNotFound, ProviderNotFound
 from hotswap.lifecycle import Lifecycle
+from hotswap.lock import Lock
 from hotswap.plan import Plan, Running, Step, rebuild_steps
 from hotswap.planner import Planner
 from hotswap.reconfiguring import Reconfigured, reconfigured, touched
@@ -68,11 +69,13 @@ class Proposals:
         select: Mapping[str, tuple[str, ...]] | None = None,
         configure: Mapping[str, Mapping[str, Any]] | None = None,
         settings: Settings | None = None,
+        lock: Lock | None = None,
         cascade: bool = False,
     ) -> Plan:
         """Solve for what is asked and return the steps; nothing is touched.
 
-        ``settings`` are to take the place of those in force; whatever else is asked for counts from them.
+        ``settings`` are to take the place of those in force; whatever else is asked for counts from them. ``lock`` is
+        the solution where it fits what is asked for.
         """
         enable = (enable,) if isinstance(enable, str) else enable
         disable = (disable,) if isinstance(disable, str) else disable
@@ -86,13 +89,22 @@ class Proposals:
         wish = _adjusted(settings or self.settings, enable, gone, select or {}, configure or {})
         changes = reconfigured(self.settings, wish, self.lifecycle.instances, self.lifecycle.environ)
         open_ones = None if enable or select or settings else set(self.lifecycle.members()) - gone
-        solution = self._solve(wish, self._wanted(wish, {_id(each) for each in enable}), open_ones)
+        solution = self._locked(wish, lock) or self._solve(
+            wish, self._wanted(wish, {_id(each) for each in enable}), open_ones
+        )
         return self._plan_to(solution, wish, changes)
 
     def _plan_to(self, solution: Solution, settings: Settings, changes: Reconfigured) -> Plan:
         plan = self.planner.plan(self.running(), solution, settings, changes.renew)
         stays = {each.id for each in solution.plugins} - set(plan.subjects("replace"))
         return attrs.evolve(plan, configs={key: each for key, each in changes.configs.items() if key in stays})
+
+    def _locked(self, settings: Settings, lock: Lock | None) -> Solution | None:
+        """Return the solution in a lock, where it is one for these settings."""
+        if lock is None:
+            return None
+        request = self.planner.request(settings, self.planner.wanted(settings), locked=lock.versions())
+        return None if lock.fits(request) else lock.solution()
 
     def _wanted(self, settings: Settings, asked: Collection[str]) -> dict[str, SpecifierSet]:
         """Return what is to be open: not what could not be opened before, unless that is asked for or set up anew."""

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, fields, frozen
 
 from hotswap.errors import SettingsInvalid
 from hotswap.settings_layers import command_line_layer, environment_layer, file_layer, merge
@@ -105,6 +105,13 @@ class Settings:
     """Seconds that a provider has to be healthy again before it serves again; one bad answer begins them anew."""
     safe_mode: bool = False
     """True finds hotswap's own plugins alone, and enables the embedded defaults."""
+    again: Callable[[], Settings] | None = field(default=None, eq=False, repr=False)
+    """Reads the same layers anew; None for settings that were not read by :meth:`load`."""
+
+    @property
+    def file(self) -> Path:
+        """The ``hotswap.toml`` that was read, or where one would be read."""
+        return self.source or self.folder / FILE_NAME
 
     @property
     def wanted(self) -> dict[str, SpecifierSet]:
@@ -149,6 +156,8 @@ class Settings:
         no problem, unless ``HOTSWAP_CONFIG_FILE`` names it.
         """
         environ = os.environ if environ is None else environ
+        plugin_paths = tuple(plugin_paths)
+        again = partial(cls.load, folder, environ, overrides, plugin_paths=plugin_paths, safe_mode=safe_mode)
         folder = Path(folder).absolute()
         source = _source(folder, environ)
         readers = [] if source is None else [partial(file_layer, source)]
@@ -158,8 +167,38 @@ class Settings:
         plugins["paths"] = (*(Path(each).absolute() for each in plugin_paths), *plugins.get("paths", ()))
         if safe_mode or is_on(environ.get("HOTSWAP_NO_PLUGINS", "")):
             plugins = {key: value for key, value in plugins.items() if key not in ("enabled", "disabled", "paths")}
-            return cls(folder, source, **plugins, safe_mode=True, config=tables.get("config", {}))
-        return cls(folder, source, **plugins, **tables)
+            return cls(folder, source, **plugins, safe_mode=True, config=tables.get("config", {}), again=again)
+        return cls(folder, source, **plugins, **tables, again=again)
+
+
+def merged(base: Settings, ours: Settings, theirs: Settings) -> Settings:
+    """Return ``ours`` with what differs between ``base`` and ``theirs``: what was edited since ``base`` was read."""
+    changes: dict[str, Any] = {}
+    for each in fields(Settings):
+        before, mine, after = (getattr(one, each.name) for one in (base, ours, theirs))
+        if before == after or each.name == "again":
+            continue
+        if isinstance(after, Mapping):
+            changes[each.name] = _merged_table(before, mine, after)
+        elif each.name in ("enabled", "disabled"):
+            gone = set(before) - set(after)
+            kept = [one for one in mine if one not in gone]
+            changes[each.name] = (*kept, *(one for one in after if one not in before and one not in kept))
+        else:
+            changes[each.name] = after
+    return evolve(ours, **changes)
+
+
+def _merged_table(before: Mapping[str, Any], mine: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    table = dict(mine)
+    for key in {*before, *after}:
+        if before.get(key) == after.get(key):
+            continue
+        if key in after:
+            table[key] = after[key]
+        else:
+            table.pop(key, None)
+    return table
 
 
 def is_on(text: str) -> bool:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar, cast
 import attrs
 
 from hotswap.cli.invocation import Invocation
-from hotswap.cli.output import plugins_print_to, warn, warn_of
+from hotswap.cli.output import note, plugins_print_to, warn, warn_of
 from hotswap.cli.visible import visible
 from hotswap.errors import TeardownFailed
 from hotswap.states import STUCK, PluginStatus
 
 if TYPE_CHECKING:
     from hotswap.kernel import Kernel
+    from hotswap.plan import Plan
     from hotswap.settings import Settings
 
 T = TypeVar("T")
@@ -73,6 +74,16 @@ async def opened(
             await kernel.__aexit__(None, None, None)
         except TeardownFailed as error:
             warn(invocation, error)
+
+
+def follow(invocation: Invocation, kernel: Kernel) -> None:
+    """Put edits of ``hotswap.toml`` in force while a command is at work; what came of one goes to stderr."""
+
+    def changed(plan: Plan) -> None:
+        steps = "; ".join(str(each) for each in plan.steps) or "settings"
+        note(invocation, f"hotswap.toml has changed, and is in force: {steps}")
+
+    kernel.watch(on_change=changed, on_problem=lambda error: warn(invocation, error))
 
 
 def warn_of_troubles(invocation: Invocation, kernel: Kernel) -> None:

@@ -8,6 +8,7 @@ from hotswap.errors.base import HotswapError, error_classes, nearest, says
 from hotswap.errors.host import (
     KernelInUse,
     KernelNotRunning,
+    NothingToWatch,
     SettingsConflict,
     SettingsInvalid,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "ManifestInvalid",
     "NotOpenYet",
     "NothingToRollBack",
+    "NothingToWatch",
     "PlanOutdated",
     "PluginConflict",
     "PluginInUse",

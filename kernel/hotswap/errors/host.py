@@ -52,3 +52,15 @@ class KernelInUse(HotswapError):
         super().__init__(
             "The kernel is running already.", "Enter it once, and hand it on; or make another Kernel(settings)."
         )
+
+
+class NothingToWatch(HotswapError):
+    """The kernel was asked to follow its settings, and they were not read from anywhere."""
+
+    code = "PLUG-036"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no file to follow: the settings of this kernel were made in code.",
+            "Read them with `Settings.load(folder)`, or call `kernel.change(settings=...)` when they are others.",
+        )

@@ -49,7 +49,7 @@ def run(
     """Run a workflow.
 
     The report goes to stdout, or to the file that --output names; everything else to stderr. --format and all other
-    options are the workflow's own.
+    options are the workflow's own. An edit of hotswap.toml while it is at work is put in force, and loses no call.
     """
     if workflow is None and show_help:
         click.echo(context.get_help())
@@ -58,7 +58,7 @@ def run(
         where = f": {workflow} stands before it" if workflow else ""
         raise click.UsageError(f"The name of the workflow comes first{where}. Try `hotswap run research README.md`.")
     invocation: Invocation = context.obj
-    from hotswap.cli.opening import opened, run_async
+    from hotswap.cli.opening import follow, opened, run_async
     from hotswap.cli.report import check_output, deliver
 
     if output is not None and not show_help:
@@ -68,6 +68,7 @@ def run(
 
     async def main() -> int:
         async with opened(invocation, settings) as kernel:
+            follow(invocation, kernel)
             inputs, result = await _work(context, kernel, str(workflow), given)
             deliver(invocation, str(workflow), inputs, result, output)
             return DONE
