@@ -14,10 +14,10 @@ from hotswap.catalog import Found
 from hotswap.consumer import Consumer
 from hotswap.dormant import Asleep, Dormant
 from hotswap.errors import InjectionFailed
-from hotswap.instance import check_trust, prepare
 from hotswap.keeper import to_the_end
 from hotswap.lifecycle import Lifecycle
 from hotswap.loader import load, undo
+from hotswap.prepared import check_trust, prepare
 from hotswap.settings import Settings
 from hotswap.states import State
 

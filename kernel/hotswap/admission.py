@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable
 
 from hotswap.consumer import Consumer
 from hotswap.errors import InjectionFailed, PluginLoadFailed
-from hotswap.instance import Prepared
 from hotswap.manifest.model import Manifest
 from hotswap.plan import Plan
+from hotswap.prepared import Prepared
 from hotswap.wiring import Wiring
 
 

@@ -13,7 +13,7 @@ from hotswap.activation import Activation, may_rest
 from hotswap.catalog import Found
 from hotswap.changes import Changes
 from hotswap.errors import HotswapError, LockInvalid
-from hotswap.instance import describe
+from hotswap.guard import describe
 from hotswap.lifecycle import Lifecycle
 from hotswap.lock import Lock, read
 from hotswap.manifest import Manifest
@@ -149,13 +149,12 @@ class Boot:
 
     def _missing(self, chosen: Chosen, manifest: Manifest) -> list[str]:
         """Return the plugins that this one needs and that are not open."""
-        members = self._lifecycle.members()
         needed = [each.id for each in manifest.dependencies if not each.optional]
         for each in manifest.requires:
             provider = chosen.ports.get(each.port)
             if not each.optional and provider and not self._lifecycle.wiring.providers(each.port):
                 needed.append(provider)
-        return sorted({each for each in needed if each not in members})
+        return sorted({each for each in needed if not self._lifecycle.has(each)})
 
     async def _retry(self) -> None:
         """Try what waits: after a while where something was not ready, and whenever something else was changed."""

@@ -238,7 +238,7 @@ def wanted(settings: Settings, catalog: Catalog) -> dict[str, SpecifierSet]:
     """
     from packaging.specifiers import SpecifierSet
 
-    ids = settings.wanted
+    ids = dict(settings.wanted)
     for port, names in settings.ports.items():
         for name in names:
             plugins = (name,) if name in catalog else catalog.provider(port, name)

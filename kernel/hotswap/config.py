@@ -132,6 +132,8 @@ def effective_config(manifest: Manifest, given: Mapping[str, Any], environ: Mapp
     from hotswap.manifest.settings_schema import SchemaTooLarge, problems_of_data, with_defaults
 
     schema = manifest.config.schema
+    if not (given or schema or manifest.config.env_vars):
+        return Config({}, plugin=manifest.id)
     unfit = [str(problem) for problem in problems_of_data(given, "$")]
     if unfit:
         raise ConfigInvalid(manifest.id, unfit)

@@ -1,8 +1,4 @@
-"""One plugin on its way in and out: prepared (nothing of its own has run but its import), opened, closed.
-
-Whatever a plugin's code raises, ``SystemExit`` and a ``CancelledError`` of its own making included, is that plugin's
-failure. ``KeyboardInterrupt`` alone goes through: it may be a person's.
-"""
+"""One plugin on its way in and out: prepared (nothing of its own has run but its import), opened, closed."""
 
 from __future__ import annotations
 
@@ -12,107 +8,27 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
-from hotswap.catalog import Found, trust_of
-from hotswap.config import Config, effective_config
 from hotswap.consumer import Consumer
 from hotswap.context import Context
-from hotswap.errors import ConfigInvalid, HotswapError, InjectionFailed, IsolationRequired, PluginInitFailed, says
+from hotswap.errors import ConfigInvalid, PluginInitFailed, says
 from hotswap.generation import Generation, Provider
+from hotswap.guard import Guard, describe, ending
 from hotswap.handover import Handed, plain, stateful
 from hotswap.hooks import Hooks
-from hotswap.injection import Need, needs_of
+from hotswap.injection import Need
 from hotswap.keeper import Keeper
-from hotswap.loader import Loaded, drop, load_beside, undo
+from hotswap.loader import drop
 from hotswap.manifest import Provide
-from hotswap.port_directory import PortDirectory
+from hotswap.prepared import Prepared
 from hotswap.settings import Settings
-from hotswap.trust import Grants, Trust, grants_for, in_process
-from hotswap.undo import UndoStack, cancelling, leaves
+from hotswap.undo import UndoStack, cancelling
 from hotswap.wiring import Wiring
-from hotswap_ports import AIProvider, Health, NotReady, Plugin, Port, PortError, Stateful, Storage, port_of
+from hotswap_ports import AIProvider, Health, Plugin, Port, Stateful, Storage, port_of
 
 T = TypeVar("T")
 Take = Callable[[], Awaitable[Handed | None]]
-
-
-@frozen
-class Prepared:
-    """A plugin whose code is in, whose settings hold, and whose constructors were read; nothing is constructed yet."""
-
-    found: Found
-    loaded: Loaded
-    config: Config
-    grants: Grants
-    plugin_needs: tuple[Need, ...] = ()
-    adapter_needs: Mapping[Provide, tuple[Need, ...]] = field(factory=dict)
-
-    @property
-    def needs(self) -> list[Need]:
-        """Return all that has to be injected."""
-        return [*self.plugin_needs, *(need for needs in self.adapter_needs.values() for need in needs)]
-
-
-def check_trust(found: Found, settings: Settings) -> Trust:
-    """Return the trust level.
-
-    Raises:
-        IsolationRequired: it asks for a worker process, which this version of the kernel does not have.
-    """
-    trust = trust_of(found, settings)
-    if not in_process(trust):
-        raise IsolationRequired(found.manifest.id, trust.label, "which this version of hotswap does not have yet")
-    return trust
-
-
-async def prepare(
-    found: Found,
-    ports: PortDirectory,
-    settings: Settings,
-    environ: Mapping[str, str],
-    *,
-    fresh: bool = False,
-    loaded: Loaded | None = None,
-) -> Prepared:
-    """Check trust and settings, import the code (in a thread: callers go on), read the constructors.
-
-    ``loaded`` is the code where it was imported before.
-
-    Raises:
-        IsolationRequired, ConfigInvalid, PluginLoadFailed, PortUnknown, InjectionFailed: what is wrong with it.
-    """
-    manifest = found.manifest
-    trust = check_trust(found, settings)
-    config = effective_config(manifest, settings.config.get(manifest.id, {}), environ)
-    grants = grants_for(manifest, trust, settings.grants.get(manifest.id))
-    if loaded is None:
-        loaded = await load_beside(found, ports, settings.open_timeout, fresh=fresh)
-    try:
-        return _read(Prepared(found, loaded, config, grants))
-    except BaseException:
-        undo(loaded)
-        raise
-
-
-def _read(prepared: Prepared) -> Prepared:
-    manifest = prepared.found.manifest
-    requires = {each.port for each in manifest.requires}
-    gaps: list[str] = []
-
-    def read(cls: type) -> tuple[Need, ...]:
-        try:
-            return needs_of(cls, requires=requires)
-        except InjectionFailed as error:
-            gaps.extend(f"{error.target}.{gap}" for gap in error.gaps)
-            return ()
-
-    loaded = prepared.loaded
-    plugin_needs = read(loaded.plugin_class)
-    adapter_needs = {provide: read(cls) for provide, cls in loaded.adapters.items()}
-    if gaps:
-        raise InjectionFailed(f"Plugin {manifest.id!r}", gaps)
-    return Prepared(prepared.found, loaded, prepared.config, prepared.grants, plugin_needs, adapter_needs)
 
 
 class Instance:
@@ -139,28 +55,50 @@ class Instance:
         self.staging = hooks.staged(self.id)
         self.stack = UndoStack(settings.drain_timeout)
         self.plugin: Plugin | None = None
-        self.consumer = consumer = Consumer.of(self.manifest, number)
+        self.consumer = Consumer.of(self.manifest, number)
         self._wiring = wiring
         self._expected = expected
         self.number = number
         self.closed = asyncio.Event()
         self._take: Take | None = None
         self._shut = False
-        self._seconds = settings.open_timeout
         self._redact = prepared.config.redact
+        self._guard = Guard(self.id, settings.open_timeout, self._redact)
         self._keeper = Keeper(f"hotswap: {self.id} {self.manifest.raw_version}", self._open, self._undo)
-        self.context = Context(
-            self.id,
-            self.manifest.raw_version,
-            config=prepared.config,
-            grants=prepared.grants,
-            storage=lambda: wiring.handle(Storage, None, consumer),  # type: ignore[type-abstract]
-            ai=lambda: wiring.handle(AIProvider, None, consumer),  # type: ignore[type-abstract]
-            hooks=hooks,
-            staging=self.staging,
-            exit_stack=self.stack,
-            limits=prepared.grants.limits,
-        )
+        self._hooks = hooks
+        self._context: Context | None = None
+
+    @property
+    def context(self) -> Context:
+        """Return what the plugin is handed; it is made when somebody asks for it."""
+        if self._context is None:
+            wiring, consumer = self._wiring, self.consumer
+            self._context = Context(
+                self.id,
+                self.manifest.raw_version,
+                config=self.prepared.config,
+                grants=self.prepared.grants,
+                storage=lambda: wiring.handle(Storage, None, consumer),  # type: ignore[type-abstract]
+                ai=lambda: wiring.handle(AIProvider, None, consumer),  # type: ignore[type-abstract]
+                hooks=self._hooks,
+                staging=self.staging,
+                exit_stack=self.stack,
+                limits=self.prepared.grants.limits,
+            )
+        return self._context
+
+    @property
+    def watches_config(self) -> bool:
+        """Return whether the plugin follows changes of its settings by itself."""
+        return self._context is not None and self._context.watches_config
+
+    @property
+    def _is_plain(self) -> bool:
+        """Return whether nothing but constructors is run to open it, so that there is nothing to undo in a task."""
+        loaded = self.prepared.loaded
+        managers = any(issubclass(each, AbstractAsyncContextManager) for each in loaded.adapters.values())
+        asks = any(each.kind == "context" for each in self.prepared.needs)
+        return loaded.plugin_class is Plugin and not managers and not asks
 
     async def open(self, take: Take | None = None) -> None:
         """Construct and start everything; callers see nothing of it yet.
@@ -173,7 +111,13 @@ class Instance:
             PluginInitFailed, ConfigInvalid: it raised, and was undone. The plugin's own error is the cause.
         """
         self._take = take
-        await self._keeper.open()
+        if self._is_plain:
+            self.plugin = Plugin()
+            for provide in self.prepared.loaded.adapters:
+                self._serve(provide, self._construct(*self._adapter(provide)))
+            await self._restore()
+        else:
+            await self._keeper.open()
 
     async def _open(self) -> None:
         try:
@@ -185,24 +129,28 @@ class Instance:
 
     async def _construct_and_start(self) -> None:
         loaded = self.prepared.loaded
-        plugin = self.plugin = await self._step(
-            "__init__", lambda: self._construct(loaded.plugin_class, self.prepared.plugin_needs)
-        )
-        await self._step("validate_config", lambda: self._validate(plugin))
-        await self._step("initialize", lambda: plugin.initialize(self.context))
+        plugin = self.plugin = self._construct("__init__", loaded.plugin_class, self.prepared.plugin_needs)
+        await self._guard.step("validate_config", lambda: self._validate(plugin))
+        await self._guard.step("initialize", lambda: plugin.initialize(self.context))
         self.stack.push_async_callback(plugin.cleanup)
-        for provide, cls in loaded.adapters.items():
-            needs = self.prepared.adapter_needs[provide]
-            made = await self._step(f"{cls.__name__}.__init__", partial(self._construct, cls, needs))
-            adapter = await self._step(f"{cls.__name__}.__aenter__", partial(self._enter, made))
-            provider = Provider(provide.port, provide.name, self.id, self.manifest.raw_version)
-            self.generations.append(Generation(provider, adapter, self.number, self._redact))
+        for provide in loaded.adapters:
+            name, cls, needs = self._adapter(provide)
+            made = self._construct(name, cls, needs)
+            self._serve(provide, await self._guard.step(f"{cls.__name__}.__aenter__", partial(self._enter, made)))
         await self._restore()
-        await self._step("start", plugin.start)
+        await self._guard.step("start", plugin.start)
         self.stack.push_async_callback(plugin.stop)
-        health = await self._step("health", lambda: self._health(plugin))
+        health = await self._guard.step("health", lambda: self._health(plugin))
         if health.status == "unhealthy":
             raise PluginInitFailed(self.id, "health", f"it says it is unhealthy: {health.message}")
+
+    def _adapter(self, provide: Provide) -> tuple[str, type[Port], tuple[Need, ...]]:
+        cls = self.prepared.loaded.adapters[provide]
+        return f"{cls.__name__}.__init__", cls, self.prepared.adapter_needs[provide]
+
+    def _serve(self, provide: Provide, adapter: Port) -> None:
+        provider = Provider(provide.port, provide.name, self.id, self.manifest.raw_version)
+        self.generations.append(Generation(provider, adapter, self.number, self._redact))
 
     def parts(self) -> dict[str, object]:
         """Return the plugin's objects by who they are to a hand-over of state."""
@@ -221,7 +169,7 @@ class Instance:
             async def copied(part: Stateful = part) -> Any:
                 return plain(await part.snapshot())
 
-            states[key] = await self._step("snapshot", copied)
+            states[key] = await self._guard.step("snapshot", copied)
         return Handed(self.manifest.raw_version, states)
 
     async def _restore(self) -> None:
@@ -231,7 +179,7 @@ class Instance:
         for key, state in handed.states.items() if handed is not None else ():
             if key in parts:
                 assert handed is not None
-                await self._step("restore", partial(parts[key].restore, state, handed.version))
+                await self._guard.step("restore", partial(parts[key].restore, state, handed.version))
 
     async def _validate(self, plugin: Plugin) -> None:
         try:
@@ -245,11 +193,16 @@ class Instance:
             raise TypeError(f"health() returned {type(health).__name__}, which is no Health")
         return evolve(health, message=self._redact(str(health.message)))
 
-    async def _construct(self, cls: type[T], needs: tuple[Need, ...]) -> T:
-        config, context = self.prepared.config, self.context
-        return self._wiring.construct(
-            cls, needs, consumer=self.consumer, config=config, context=context, expected=self._expected
-        )
+    def _construct(self, step: str, cls: type[T], needs: tuple[Need, ...]) -> T:
+        context = self.context if any(each.kind == "context" for each in needs) else None
+
+        def make() -> T:
+            return self._wiring.construct(
+                cls, needs, consumer=self.consumer, config=self.prepared.config, context=context,
+                expected=self._expected,
+            )  # fmt: skip
+
+        return self._guard.now(step, make)
 
     async def _enter(self, adapter: Port) -> Port:
         """Enter an adapter that is an async context manager; it is left when the plugin closes."""
@@ -262,33 +215,6 @@ class Instance:
         if port is not None and not isinstance(entered, port):
             raise TypeError(f"its __aenter__ returned {type(entered).__name__}, which is no {port.__name__}")
         return cast("Port", entered)
-
-    async def _step(self, name: str, act: Callable[[], Awaitable[T]]) -> T:
-        before = cancelling()
-        limit = asyncio.timeout(self._seconds)
-        try:
-            async with limit:
-                return await act()
-        except NotReady as error:
-            hint = (
-                error.hint
-                or "What it needs is not there yet: enable it again later, or let the next start wait for it."
-            )
-            raise NotReady(f"{self.id}: {self._redact(says(error))}", hint) from error
-        except HotswapError:
-            raise
-        except Exception as error:  # whatever a plugin raises while it is opened is that plugin's failure
-            if limit.expired():
-                hint = "Raise open_timeout under [plugins] in hotswap.toml."
-                raise PluginInitFailed(self.id, name, f"it took longer than {self._seconds:g} s", hint) from error
-            if isinstance(error, PortError):
-                raise PluginInitFailed(self.id, name, self._redact(says(error)), error.hint) from error
-            text = "; ".join(f"{type(each).__name__}: {self._redact(str(each))}" for each in leaves(error))
-            raise PluginInitFailed(self.id, name, text) from error
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) or cancelling() > before:
-                raise
-            raise PluginInitFailed(self.id, name, _ending(error)) from error
 
     async def drain(self, seconds: float) -> list[Exception]:
         """Wait until no call is inside any more; return what went wrong."""
@@ -339,18 +265,4 @@ class Instance:
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) or cancelling() > before:
                 raise
-            return Health("unhealthy", f"health(): {_ending(error)}")
-
-
-def _ending(error: BaseException) -> str:
-    """Say that a plugin raised what would end a task or the process."""
-    if isinstance(error, SystemExit):
-        return f"it called sys.exit({error.code!r})"
-    return f"it raised {type(error).__name__}, though nobody had asked it to end"
-
-
-def describe(error: BaseException) -> str:
-    """Return an error as one line for a plugin's status."""
-    text = says(error) or type(error).__name__
-    code: Any = getattr(error, "code", None)
-    return f"{code}: {text}" if code else text
+            return Health("unhealthy", f"health(): {ending(error)}")

@@ -20,13 +20,15 @@ from hotswap.config import Config
 from hotswap.dormant import Dormant
 from hotswap.errors import HookAborted
 from hotswap.generation import Generation
+from hotswap.guard import describe
 from hotswap.hooks import Hooks
-from hotswap.instance import Instance, Prepared, describe
+from hotswap.instance import Instance
 from hotswap.keeper import to_the_end
 from hotswap.manifest import Manifest
 from hotswap.opening import Opening
 from hotswap.plan import Plan
 from hotswap.port_directory import PortDirectory
+from hotswap.prepared import Prepared
 from hotswap.settings import Settings
 from hotswap.states import State
 from hotswap.wiring import Wiring
@@ -249,6 +251,10 @@ class Lifecycle:
         reasons = {step.subject: step.reason for step in plan.steps}
         for each in opened:
             self._enter(each, reasons.get(each.id, ""))
+
+    def has(self, plugin: str) -> bool:
+        """Return whether a plugin is in force, open or waiting for its first call."""
+        return plugin in self.instances or plugin in self.dormant
 
     def members(self) -> dict[str, Manifest]:
         """Return the manifests of the plugins that are in force, open or waiting for their first call, by id."""

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from hotswap.admission import check_gaps, check_names, is_exclusive
 from hotswap.catalog import Found
+from hotswap.guard import describe
 from hotswap.handover import Handed, stateful
 from hotswap.holding import Held, Hold
-from hotswap.instance import Instance, Prepared, describe, prepare
+from hotswap.instance import Instance
 from hotswap.loader import undo
 from hotswap.plan import Plan
+from hotswap.prepared import Prepared, prepare
 from hotswap.slots import Slot
 from hotswap.states import State
 from hotswap.switchboard import Ahead

@@ -161,7 +161,7 @@ class Proposals:
         plan = self.no_steps(attrs.evolve(self.settings, config={**self.settings.config, plugin: config}))
         if instance is None:
             return plan
-        if instance.context.watches_config:
+        if instance.watches_config:
             return attrs.evolve(plan, configs={plugin: effective})
         step = Step("replace", plugin, manifest.raw_version, manifest.raw_version, "its settings changed")
         ports = [port for each in manifest.provides if self._serves(plugin, port := each.port)]

@@ -49,7 +49,7 @@ def reconfigured(
             renew[plugin] = "what it may touch changed"
             continue
         config = effective_config(instance.manifest, new.config.get(plugin, {}), environ)
-        if instance.context.watches_config:
+        if instance.watches_config:
             configs[plugin] = config
         elif config.to_dict() != instance.prepared.config.to_dict():
             renew[plugin] = "its settings changed"

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve, field, fields, frozen
@@ -113,8 +114,8 @@ class Settings:
         """The ``hotswap.toml`` that was read, or where one would be read."""
         return self.source or self.folder / FILE_NAME
 
-    @property
-    def wanted(self) -> dict[str, SpecifierSet]:
+    @cached_property
+    def wanted(self) -> Mapping[str, SpecifierSet]:
         """The enabled ids with the versions asked for, without the disabled ones.
 
         What ``[ports]`` names is wanted too, which only a catalog can turn into ids: :func:`hotswap.catalog.wanted`.
@@ -122,6 +123,7 @@ class Settings:
         """
         from packaging.specifiers import SpecifierSet
 
+        anything = SpecifierSet()
         wanted: dict[str, SpecifierSet] = {}
         for entry in self.enabled:
             try:
@@ -129,8 +131,9 @@ class Settings:
             except ValueError as wrong:
                 raise SettingsInvalid("Settings(enabled=...)", [f"{entry!r} {wrong}"]) from None
             if plugin not in self.disabled:
-                wanted[plugin] = wanted.get(plugin, SpecifierSet()) & SpecifierSet(specifier)
-        return wanted
+                asked = SpecifierSet(specifier) if specifier else anything
+                wanted[plugin] = wanted[plugin] & asked if plugin in wanted else asked
+        return MappingProxyType(wanted)
 
     @property
     def selected(self) -> dict[str, tuple[str, ...]]:
