@@ -77,6 +77,16 @@ class Changes(Proposals):
                 raise
             raise KernelNotRunning("it was left before this change was done") from None
 
+    async def select(self, port: str, names: tuple[str, ...]) -> Plan:
+        """Let a port lead to another provider. Where that is open and nobody has the turn, it is done on the spot."""
+        if not self._lock.locked():
+            plan = self.plan(select={port: names})
+            if all(each.kind == "select" for each in plan.steps):
+                self.lifecycle.point(plan)
+                self._commit(plan)
+                return plan
+        return await self.change(("select", port, *names), lambda changes: changes.plan(select={port: names}))
+
     def _done(self, key: tuple[str, ...], task: asyncio.Task[Plan]) -> None:
         self._under_way.pop(key, None)
         if self._latest is task:

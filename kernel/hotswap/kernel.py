@@ -306,10 +306,7 @@ class Kernel:
 
     async def select(self, port: type[Port] | str, *names: str) -> Plan:
         """Let a port lead to another provider; more names are those to fall back on, in order."""
-        selection = {_name(port): names}
-        return await self._running.change(
-            ("select", _name(port), *names), lambda changes: changes.plan(select=selection)
-        )
+        return await self._running.select(_name(port), names)
 
     async def configure(self, plugin: str, values: Mapping[str, Any]) -> Plan:
         """Give a plugin other settings: ``values`` over what it has.

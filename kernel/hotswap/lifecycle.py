@@ -132,6 +132,12 @@ class Lifecycle:
                 if plugin in self.dormant and plugin not in kept:
                     await self.activation.wake(plugin)
 
+    def point(self, plan: Plan) -> None:
+        """Carry out a plan that opens and closes nothing: ports lead elsewhere, and that is all."""
+        self.wiring.selected = dict(plan.selected)
+        for port in plan.subjects("select"):
+            self.wiring.lead(self.ports.get(port))
+
     async def rebuild(self, plugin: str, plan: Plan) -> Left:
         """Open a plugin anew as it is, and put it in force; raises as ``apply`` does. ``plan`` is what holds now."""
         old = self.instances[plugin]

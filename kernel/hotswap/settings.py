@@ -63,8 +63,12 @@ def _as_entries(entries: Iterable[str]) -> tuple[str, ...]:
     return tuple(entries)
 
 
+def _as_path(path: str | os.PathLike[str]) -> Path:
+    return path if isinstance(path, Path) else Path(path)  # making one of another parses it again
+
+
 def _as_paths(paths: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
-    return tuple(Path(each) for each in paths)
+    return tuple(map(_as_path, paths))
 
 
 def _keys_only(tables: Mapping[str, Mapping[str, Any]]) -> str:
@@ -75,7 +79,7 @@ def _keys_only(tables: Mapping[str, Mapping[str, Any]]) -> str:
 class Settings:
     """Everything the user decided; build one directly in tests, :meth:`load` one everywhere else."""
 
-    folder: Path = field(default=Path(), converter=Path)
+    folder: Path = field(default=Path(), converter=_as_path)
     """The project's folder: its ``plugins/`` are found, and ``hotswap.lock`` is kept there."""
     source: Path | None = None
     """The ``hotswap.toml`` that was read; None when there was none."""

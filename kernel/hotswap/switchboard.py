@@ -117,6 +117,12 @@ class Switchboard:
                     self._aim(slot)
         return changed
 
+    def lead(self, port: type[Port]) -> None:
+        """Let what serves a port by selection lead to where it should now."""
+        for slot in self.slots.of_port(port.PORT):
+            if slot.name is None:
+                self._aim(slot)
+
     def slot(self, port: type[Port], name: str | None, besides: str) -> Slot:
         """Return a slot; it is made, and led to its provider, when it is first asked for."""
         found = self.slots.get(port.PORT, name, besides)
