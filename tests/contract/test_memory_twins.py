@@ -156,3 +156,26 @@ def test_manifest_and_class_have_the_same_defaults(folder: str, config: Any) -> 
     properties = tomllib.loads(text)["plugin"]["config"]["schema"]["properties"]
     defaults = {name: each["default"] for name, each in properties.items()}
     assert defaults == {name: list(each) if isinstance(each, tuple) else each for name, each in asdict(config).items()}
+
+
+async def test_what_the_memory_holds_survives_its_swaps() -> None:
+    """Configuring or reloading the plugin memory loses nothing: keys, versions, documents and vectors go on."""
+    from hotswap import Kernel, Settings
+    from hotswap_ports import Document, Search, SearchQuery, Storage, Vector
+
+    ports = {"storage": ("memory",), "search": ("memory",)}
+    async with Kernel(Settings(enabled=["memory"], ports=ports), environ={}) as kernel:
+        storage, search = kernel.get(Storage), kernel.get(Search)
+        await storage.put("gone", b"")
+        await storage.delete("gone")
+        await storage.put("key", b"value")
+        before = await storage.read("key")
+        await search.index([Document("a", "herons fish", Vector.of([1, 2], "m"), {"n": 1}), Document("b", "otters")])
+        await kernel.configure("memory", {"max_value_bytes": 10})
+        await kernel.reload("memory")
+        assert await storage.read("key") == before
+        assert await storage.put("gone", b"") == 3
+        assert (await storage.list()).keys == ("gone", "key")
+        found = await search.search(SearchQuery("herons", Vector.of([1, 2], "m")))
+        assert [(each.id, each.metadata) for each in found.hits] == [("a", {"n": 1})]
+        assert await search.count() == 2

@@ -6,6 +6,7 @@ import math
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from attrs import evolve, frozen
 
@@ -89,6 +90,22 @@ class MemorySearch(Search):
     async def remove(self, ids: Sequence[str]) -> int:
         """Remove documents; return how many of them were there."""
         return sum(self._entries.pop(each, None) is not None for each in ids)
+
+    async def snapshot(self) -> Any:
+        """Return everything, for the next generation of the plugin that this index is part of."""
+        documents = [each.document for each in self._entries.values()]
+        vectors = [None if each.vector is None else (each.vector.data, each.vector.model) for each in documents]
+        facts = [(each.id, each.text, dict(each.metadata)) for each in documents]
+        return [(*fact, vector) for fact, vector in zip(facts, vectors, strict=True)]
+
+    async def restore(self, state: Any, from_version: str) -> None:
+        """Go on from what another generation had indexed."""
+        await self.index(
+            [
+                Document(id_, text, None if vector is None else Vector(*vector), metadata)
+                for id_, text, metadata, vector in state
+            ]
+        )
 
     async def count(self) -> int:
         """Return how many documents are indexed."""

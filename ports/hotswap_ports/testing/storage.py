@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from hotswap_ports.errors import Conflict, InvalidRequest, TooLarge
 from hotswap_ports.storage import KeyPage, Storage, StorageFeatures, StoredValue, check_key
@@ -58,6 +59,17 @@ class MemoryStorage(Storage):
         found = sorted(key for key in self._values if key.startswith(prefix) and (after is None or key > after))
         keys = tuple(found[:limit])
         return KeyPage(keys, keys[-1] if len(found) > limit else None)
+
+    async def snapshot(self) -> Any:
+        """Return everything, for the next generation of the plugin that this storage is part of."""
+        values = {key: (each.value, each.version, each.modified.isoformat()) for key, each in self._values.items()}
+        return {"last_version": self._last_version, "values": values}
+
+    async def restore(self, state: Any, from_version: str) -> None:
+        """Go on from what another generation kept."""
+        for key, (value, version, modified) in state["values"].items():
+            self._values[key] = StoredValue(key, value, version, datetime.fromisoformat(modified))
+        self._last_version = state["last_version"]
 
     def _check_version(self, key: str, expect: int | None) -> None:
         stored = self._values.get(key)
