@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hotswap.catalog import Catalog, Found, discover
     from hotswap.errors import (
         CapabilityDenied,
+        ChangeUnfinished,
         ConfigInvalid,
         DependencyConflict,
         DependencyCycle,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         ResourceExhausted,
         SettingsConflict,
         SettingsInvalid,
+        StateNotFound,
         TeardownFailed,
     )
     from hotswap.kernel import Kernel, PortStatus, run
@@ -58,6 +60,7 @@ _MODULES = {
     "hotswap.trust": ("Trust",),
     "hotswap.errors": (
         "CapabilityDenied",
+        "ChangeUnfinished",
         "ConfigInvalid",
         "DependencyConflict",
         "DependencyCycle",
@@ -87,6 +90,7 @@ _MODULES = {
         "ResourceExhausted",
         "SettingsConflict",
         "SettingsInvalid",
+        "StateNotFound",
         "TeardownFailed",
     ),
 }
@@ -95,6 +99,7 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [
     "CapabilityDenied",
     "Catalog",
+    "ChangeUnfinished",
     "ConfigInvalid",
     "DependencyConflict",
     "DependencyCycle",
@@ -132,6 +137,7 @@ __all__ = [
     "SettingsConflict",
     "SettingsInvalid",
     "State",
+    "StateNotFound",
     "Step",
     "TeardownFailed",
     "Trust",
