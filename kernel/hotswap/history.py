@@ -50,13 +50,15 @@ class History:
         self.turn = self.folder / "turn"
 
     def prepare(self) -> None:
-        """Make the folder where it is not there."""
-        self.folder.parent.mkdir(exist_ok=True)
-        try:
-            self.folder.mkdir(mode=0o700)
-        except FileExistsError:
+        """Make the folder where it is not there, down to the disk."""
+        ignored = self.folder / ".gitignore"  # comes last: with it, all is there
+        if ignored.exists():
             return
-        (self.folder / ".gitignore").write_bytes(b"*\n")
+        self.folder.parent.mkdir(exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        for each in (self.folder.parent, self.folder.parent.parent):
+            sync_folder(each)
+        ignored.write_bytes(b"*\n")
 
     def home(self) -> int:
         """Return the folder's inode."""
@@ -95,7 +97,12 @@ class History:
 
     def announce(self, record: Record) -> None:
         """Put a record in the place of the unfinished one: from here on, what it says is decided."""
-        self._write(self.unfinished, record)
+        try:
+            self._write(self.unfinished, record)
+        except OSError:  # it may lie there, and not be on the disk: what is reported as failed must not happen later
+            with suppress(FileNotFoundError):
+                os.unlink(self.unfinished)
+            raise
 
     def take_in(self) -> int:
         """Make the unfinished record the newest state, in one step; return its number."""

@@ -82,6 +82,8 @@ class Transaction:
     def _commit(self, after: Contents, command: str) -> int:
         self._check_unchanged()
         before, history, stamp = self.before, self._history, f"{self._now():%Y-%m-%dT%H:%M:%SZ}"
+        if before.settings is not None:
+            after = attrs.evolve(after, mode=before.mode)
         record = Record(stamp, command, after, self.files.settings_id, _digest(before.settings), self._history.home())
         newest = history.newest()
         is_known = newest is not None and newest.record.contents == before

@@ -1,17 +1,15 @@
-"""Edits of hotswap.toml keep what a person wrote, and happen wholly or not at all."""
+"""Edits of hotswap.toml keep what a person wrote."""
 
 from __future__ import annotations
 
-import os
-import stat
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from hotswap.errors import SettingsConflict, SettingsInvalid
-from hotswap.settings import DEFAULTS, Settings
-from hotswap.settings_file import SettingsFile
+from hotswap.settings import DEFAULTS, Settings, read_settings
+from hotswap.settings_text import SettingsText
 from hotswap.trust import Trust
 
 WRITTEN = """\
@@ -28,91 +26,90 @@ ai = "openai-compatible"   # the big one
 [config.openai-compatible]
 model = "m"
 """
+TOML = Path("hotswap.toml").absolute()
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "hotswap.toml"
+def written() -> SettingsText:
+    return SettingsText(WRITTEN.encode(), TOML)
 
 
 @pytest.fixture
-def written(path: Path) -> Path:
-    path.write_text(WRITTEN, encoding="utf-8")
-    return path
+def nothing() -> SettingsText:
+    return SettingsText(None, TOML)
 
 
-def loaded(path: Path) -> Settings:
-    return Settings.load(path.parent, {})
+def loaded(text: SettingsText) -> Settings:
+    return read_settings(TOML.parent, TOML, text.content, {})
 
 
-def test_enable_keeps_comments_and_order(written: Path) -> None:
+def shown(text: SettingsText) -> str:
+    assert text.content is not None
+    return text.content.decode()
+
+
+def test_enable_keeps_comments_and_order(written: SettingsText) -> None:
     """Enabling a plugin adds one line, and every comment and blank line stays."""
-    SettingsFile(written).enable("polite-scraper")
-    text = written.read_text(encoding="utf-8")
-    assert text == WRITTEN.replace('>=1.2",\n', '>=1.2",\n    "polite-scraper",\n')
+    written.enable("polite-scraper")
+    assert shown(written) == WRITTEN.replace('>=1.2",\n', '>=1.2",\n    "polite-scraper",\n')
 
 
-def test_enable_replaces_the_entry_of_that_id(written: Path) -> None:
+def test_enable_replaces_the_entry_of_that_id(written: SettingsText) -> None:
     """Enabling with another range changes the entry in its place."""
-    SettingsFile(written).enable("openai-compatible>=2")
+    written.enable("openai-compatible>=2")
     assert loaded(written).enabled == ("http-scraper", "openai-compatible>=2")
 
 
-def test_enable_what_is_enabled_leaves_the_file_alone(written: Path) -> None:
-    """An edit that changes nothing does not touch the file."""
-    before = written.stat()
-    SettingsFile(written).enable("http-scraper")
-    assert (written.stat().st_ino, written.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+def test_enable_what_is_enabled_changes_nothing(written: SettingsText) -> None:
+    """An edit that says what stands there leaves every byte as it is."""
+    written.enable("http-scraper")
+    assert shown(written) == WRITTEN
 
 
-def test_new_file_keeps_what_was_in_effect(path: Path) -> None:
+def test_new_text_keeps_what_was_in_effect(nothing: SettingsText) -> None:
     """The first edit writes the defaults down, so that nothing else changes."""
-    SettingsFile(path).enable("memory")
-    assert loaded(path).enabled == (*DEFAULTS.enabled, "memory")
-    assert loaded(path).selected == Settings().selected
+    nothing.enable("memory")
+    assert loaded(nothing).enabled == (*DEFAULTS.enabled, "memory")
+    assert loaded(nothing).selected == Settings().selected
 
 
-def test_disable_from_defaults(path: Path) -> None:
+def test_disable_from_defaults(nothing: SettingsText) -> None:
     """Disabling a default leaves the other defaults enabled."""
-    SettingsFile(path).disable("research")
-    settings = loaded(path)
-    assert settings.enabled == tuple(each for each in DEFAULTS.enabled if each != "research")
-    assert settings.disabled == ()
+    nothing.disable("research")
+    assert loaded(nothing).enabled == tuple(each for each in DEFAULTS.enabled if each != "research")
+    assert loaded(nothing).disabled == ()
 
 
-def test_disable_what_a_port_names(written: Path) -> None:
+def test_disable_what_a_port_names(written: SettingsText) -> None:
     """A plugin that [ports] selects is entered as disabled, and enabling it again takes that back."""
-    file = SettingsFile(written)
-    file.disable("openai-compatible")
+    written.disable("openai-compatible")
     assert (loaded(written).enabled, loaded(written).disabled) == (("http-scraper",), ("openai-compatible",))
-    file.disable("openai-compatible")
+    written.disable("openai-compatible")
     assert loaded(written).disabled == ("openai-compatible",)
-    file.enable("openai-compatible")
+    written.enable("openai-compatible")
     assert (loaded(written).enabled, loaded(written).disabled) == (("http-scraper", "openai-compatible"), ())
 
 
-def test_disable_what_was_not_enabled(written: Path) -> None:
+def test_disable_what_was_not_enabled(written: SettingsText) -> None:
     """A plugin that only a dependency brought in is entered as disabled."""
-    SettingsFile(written).disable("html-cleaner")
+    written.disable("html-cleaner")
     assert loaded(written).disabled == ("html-cleaner",)
 
 
-def test_select(written: Path) -> None:
+def test_select(written: SettingsText) -> None:
     """Selecting writes one name as a text and several as a list, beside what stands there."""
-    file = SettingsFile(written)
-    file.select("ai", ["openai-compatible", "extractive-ai"])
-    file.select("storage", "memory")
+    written.select("ai", ["openai-compatible", "extractive-ai"])
+    written.select("storage", "memory")
     assert loaded(written).ports == {"ai": ("openai-compatible", "extractive-ai"), "storage": ("memory",)}
-    assert 'storage = "memory"' in written.read_text(encoding="utf-8")
-    assert "# the big one" in written.read_text(encoding="utf-8")
+    assert 'storage = "memory"' in shown(written)
+    assert "# the big one" in shown(written)
 
 
-def test_config_and_trust(written: Path) -> None:
+def test_config_and_trust(written: SettingsText) -> None:
     """A plugin's settings are set by dotted key, its trust by level; tables appear as needed."""
-    file = SettingsFile(written)
-    file.set_config("openai-compatible", "retry.times", 3)
-    file.set_config("sqlite-storage", "path", 'da"ta.db')
-    file.set_trust("polite-scraper", Trust.COMMUNITY)
+    written.set_config("openai-compatible", "retry.times", 3)
+    written.set_config("sqlite-storage", "path", 'da"ta.db')
+    written.set_trust("polite-scraper", Trust.COMMUNITY)
     settings = loaded(written)
     assert settings.config == {
         "openai-compatible": {"model": "m", "retry": {"times": 3}},
@@ -121,92 +118,36 @@ def test_config_and_trust(written: Path) -> None:
     assert settings.trust == {"polite-scraper": Trust.COMMUNITY}
 
 
-def test_config_below_a_value(written: Path) -> None:
-    """A dotted key that would lead through a value is refused, and the file stays as it was."""
+def test_config_below_a_value(written: SettingsText) -> None:
+    """A dotted key that would lead through a value is refused, and the text stays as it was."""
     with pytest.raises(SettingsConflict, match="'model' is a value there, not a table"):
-        SettingsFile(written).set_config("openai-compatible", "model.name", "x")
-    assert written.read_text(encoding="utf-8") == WRITTEN
+        written.set_config("openai-compatible", "model.name", "x")
+    assert shown(written) == WRITTEN
 
 
-def test_spellings(path: Path) -> None:
+def test_spellings() -> None:
     """Inline tables and dotted keys, the other spellings of a table, are edited in place."""
-    path.write_text('plugins = { enabled = ["a"] }\nports.ai = "x"\n', encoding="utf-8")
-    file = SettingsFile(path)
-    file.enable("b")
-    file.select("storage", "s")
-    assert tomllib.loads(path.read_text(encoding="utf-8")) == {
-        "plugins": {"enabled": ["a", "b"]},
-        "ports": {"ai": "x", "storage": "s"},
-    }
+    text = SettingsText(b'plugins = { enabled = ["a"] }\nports.ai = "x"\n', TOML)
+    text.enable("b")
+    text.select("storage", "s")
+    assert tomllib.loads(shown(text)) == {"plugins": {"enabled": ["a", "b"]}, "ports": {"ai": "x", "storage": "s"}}
 
 
-def test_line_ends_stay(path: Path) -> None:
+def test_line_ends_stay() -> None:
     """A file with Windows line ends keeps them."""
-    path.write_bytes(WRITTEN.replace("\n", "\r\n").encode())
-    SettingsFile(path).select("ai", "x")
-    assert path.read_bytes() == WRITTEN.replace('"openai-compatible"   #', '"x"   #').replace("\n", "\r\n").encode()
+    text = SettingsText(WRITTEN.replace("\n", "\r\n").encode(), TOML)
+    text.select("ai", "x")
+    assert shown(text) == WRITTEN.replace('"openai-compatible"   #', '"x"   #').replace("\n", "\r\n")
 
 
-def test_nothing_unsound_is_written(written: Path) -> None:
-    """An edit that would make the file unsound is refused before it is written."""
+def test_nothing_unsound_comes_out(written: SettingsText) -> None:
+    """An edit that would make the file unsound is refused, and the text stays as it was."""
     with pytest.raises(SettingsInvalid, match="'Not An Id' must be a plugin's id"):
-        SettingsFile(written).enable("Not An Id")
-    assert written.read_text(encoding="utf-8") == WRITTEN
+        written.enable("Not An Id")
+    assert shown(written) == WRITTEN
 
 
-def test_unsound_file_is_not_edited(path: Path) -> None:
+def test_unsound_text_is_not_edited() -> None:
     """A file with a mistake in it is reported, not rewritten."""
-    path.write_text("[plugin]\n", encoding="utf-8")
     with pytest.raises(SettingsInvalid, match="unknown table 'plugin'"):
-        SettingsFile(path)
-
-
-def test_changed_underneath(written: Path) -> None:
-    """An edit by somebody else in between is not overwritten."""
-    file = SettingsFile(written)
-    written.write_text("[plugins]\nenabled = []\n", encoding="utf-8")
-    with pytest.raises(SettingsConflict, match="something else changed it") as caught:
-        file.enable("a")
-    assert caught.value.code == "PLUG-027"
-    assert written.read_text(encoding="utf-8") == "[plugins]\nenabled = []\n"
-
-
-def test_mode_is_kept(written: Path) -> None:
-    """The file keeps its mode, and no other file is left beside it."""
-    written.chmod(0o600)
-    SettingsFile(written).enable("a")
-    assert stat.S_IMODE(written.stat().st_mode) == 0o600
-    assert [each.name for each in written.parent.iterdir()] == ["hotswap.toml"]
-
-
-def test_link_is_followed(written: Path, tmp_path: Path) -> None:
-    """An edit through a symbolic link changes the file behind it."""
-    link = tmp_path / "sub" / "hotswap.toml"
-    link.parent.mkdir()
-    link.symlink_to(written)
-    SettingsFile(link).enable("a")
-    assert link.is_symlink()
-    assert "a" in loaded(written).enabled
-
-
-def test_unwritable(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A read-only file and a full disk are conflicts that say why, and leave the file as it was."""
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anything
-    with pytest.raises(SettingsConflict, match="it cannot be written: Permission denied"):
-        SettingsFile(written).enable("a")
-    monkeypatch.undo()
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(SettingsConflict, match="No space left on device"):
-        SettingsFile(written).enable("a")
-    assert written.read_text(encoding="utf-8") == WRITTEN
-    assert [each.name for each in written.parent.iterdir()] == ["hotswap.toml"]
-
-
-def test_folder_is_missing(tmp_path: Path) -> None:
-    """A file in a folder that is not there cannot be written, and says so."""
-    with pytest.raises(SettingsConflict, match="it cannot be written: No such file"):
-        SettingsFile(tmp_path / "none" / "hotswap.toml").enable("a")
+        SettingsText(b"[plugin]\n", TOML)
