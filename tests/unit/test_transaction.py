@@ -420,6 +420,19 @@ def test_one_change_at_a_time(files: ProjectFiles) -> None:
     assert files.read() == NEW
 
 
+def test_who_may_not_write_waits_for_who_may(files: ProjectFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody without write access who comes while a change is being made waits until it is, and reads on."""
+    interrupted(files, NEW)
+
+    def refused(path: Path, wait: float) -> None:
+        threading.Timer(0.1, files.unfinished.unlink).start()
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("hotswap.transaction.turn", refused)
+    settle(files)
+    assert not files.unfinished.exists()
+
+
 def test_whoever_waits_goes_on_when_the_other_is_done(files: ProjectFiles) -> None:
     """Changes of many threads are made one after the other; those that began from an older state are refused."""
     outcomes: list[str] = []
