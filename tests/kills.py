@@ -171,7 +171,7 @@ class Work:
         is_killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
         if status and not is_killed:
             self.problems.append(f"{at}: it was not killed, but ended with {status}: {self._said(project)}")
-        self.left["unfinished"] += (project / ".hotswap" / "history" / "unfinished").exists()
+        self.left["unfinished"] += (project / ".hotswap" / "unfinished").exists()
         self._start(project, at)
         shutil.rmtree(project)
         return is_killed
@@ -185,7 +185,7 @@ class Work:
             self.problems.append(f"{at}: the next start ends with {start.exit_code}, {now}: {start.output}")
             return
         self.left[which] += 1
-        if (project / ".hotswap" / "history" / "unfinished").exists():
+        if (project / ".hotswap" / "unfinished").exists():
             self.problems.append(f"{at}: the next start did not finish it")
         self._again(project, at, which)
 

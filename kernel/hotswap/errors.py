@@ -466,7 +466,7 @@ class PortInvalid(HotswapError):
 class ChangeUnfinished(HotswapError):
     """A change of ``hotswap.toml`` and ``hotswap.lock`` was interrupted, and cannot be finished as it was meant."""
 
-    code = "PLUG-032"
+    code = "PLUG-038"
 
     def __init__(self, path: str, reason: str, hint: str = "") -> None:
         self.path = path
@@ -480,7 +480,7 @@ class ChangeUnfinished(HotswapError):
 class StateNotFound(HotswapError):
     """There is no earlier state of ``hotswap.toml`` and ``hotswap.lock`` to go back to, or none of that number."""
 
-    code = "PLUG-033"
+    code = "PLUG-039"
 
     def __init__(self, number: int | None, reason: str = "", known: Iterable[int] = ()) -> None:
         self.number = number

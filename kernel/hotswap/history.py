@@ -1,15 +1,16 @@
 """The states that the two files of a project were in: the last 50, a file each in ``.hotswap/history/``.
 
-==================  =================================================================================================
-file                what
-==================  =================================================================================================
-``000007.state``    the seventh state: see :mod:`hotswap.record`
-``unfinished``      the record of a change that is being made: while it lies there, the change is decided
-``turn``            locked by whoever makes a change
-==================  =================================================================================================
+========================  =============================================================================================
+file in ``.hotswap/``     what
+========================  =============================================================================================
+``history/000007.state``  the seventh state: see :mod:`hotswap.record`
+``history/turn``          locked by whoever makes a change
+``unfinished``            the record of a change that is being made: while it lies there, the change is decided;
+                          outside the folder, so that those who may not look into that see that it is there
+========================  =============================================================================================
 
-A record may hold secrets that stand in ``hotswap.toml``: the folder and its files are their owner's alone, and a
-repository does not take them in.
+A record may hold secrets that stand in ``hotswap.toml``: the folder and the files are their owner's alone, and a
+repository does not take the folder in.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class History:
 
     def __init__(self, files: ProjectFiles) -> None:
         self._settings_id = files.settings_id
-        self.folder = files.own_folder
+        self.folder = files.own_folder / "history"
         self.unfinished = files.unfinished
         self.turn = self.folder / "turn"
 
@@ -108,7 +109,8 @@ class History:
         """Make the unfinished record the newest state, in one step; return its number."""
         number = self._next()
         os.replace(self.unfinished, self._path(number))
-        sync_folder(self.folder)
+        for each in (self.folder, self.folder.parent):
+            sync_folder(each)
         self._prune()
         return number
 

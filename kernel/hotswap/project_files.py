@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Mapping
@@ -56,13 +55,18 @@ class ProjectFiles:
 
     @property
     def own_folder(self) -> Path:
-        """Where hotswap keeps what it needs itself: see :class:`hotswap.history.History`."""
-        return self.folder / ".hotswap" / "history"
+        """Where hotswap keeps what it needs itself."""
+        return self.folder / ".hotswap"
 
     @property
     def unfinished(self) -> Path:
         """The record of a change that is being made, or was interrupted; otherwise it is not there."""
         return self.own_folder / "unfinished"
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it is there: one look, for everybody who reads the project."""
+        return os.path.lexists(os.path.join(self.folder, ".hotswap", "unfinished"))
 
     @property
     def settings_id(self) -> str:
@@ -103,4 +107,6 @@ class ProjectFiles:
 
 def digest(content: bytes) -> str:
     """Return ``sha256:`` and the digest."""
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+    from hashlib import sha256  # whoever only reads settings does without
+
+    return f"sha256:{sha256(content).hexdigest()}"

@@ -142,7 +142,7 @@ class Settings:
         """
         environ = os.environ if environ is None else environ
         files = ProjectFiles.of(folder, environ)
-        if os.path.lexists(files.unfinished):
+        if files.is_unfinished:
             from hotswap.transaction import settle  # hardly ever needed
 
             settle(files)

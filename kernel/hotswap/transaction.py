@@ -1,7 +1,7 @@
 """A change of ``hotswap.toml`` and ``hotswap.lock``: both, or neither, also when the process is killed half-way.
 
 1. The new contents are written beside the files, down to the disk.
-2. A record of what both are to become is moved to ``.hotswap/history/unfinished``: the change is decided.
+2. A record of what both are to become is moved to ``.hotswap/unfinished``: the change is decided.
 3. The new contents are moved into place, one after the other.
 4. The record is moved on: it is the newest state of the history.
 
@@ -12,7 +12,6 @@ does steps 3 and 4 first (``settle``).
 from __future__ import annotations
 
 import errno
-import os
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -125,16 +124,17 @@ def settle(files: ProjectFiles, *, wait: float = WAIT) -> None:
         ChangeUnfinished: it cannot be finished: its record is damaged, ``hotswap.toml`` was edited since, or nothing
             may be written here. Nothing was changed then.
     """
-    history = History(files)
-    if not os.path.lexists(history.unfinished):
+    if not files.is_unfinished:
         return
+    history = History(files)
     try:
         record = _unfinished(history)
         if record is not None and record.settings_id == files.settings_id:
+            history.prepare()
             with turn(history.turn, wait), discarding(*_replacements(files)):
                 _settle(files, history)
     except OSError as error:
-        if error.errno in _REFUSED and _is_gone(history, min(wait, _BYSTANDER)):
+        if error.errno in _REFUSED and _is_gone(files, min(wait, _BYSTANDER)):
             return
         raise _cannot_go_on(history, error) from error
 
@@ -209,10 +209,10 @@ def _digest(content: bytes | None) -> str:
     return "" if content is None else digest(content)
 
 
-def _is_gone(history: History, seconds: float) -> bool:
+def _is_gone(files: ProjectFiles, seconds: float) -> bool:
     """Wait for whoever may write here: the change may be under way at this moment. Return whether it was finished."""
     until = time.monotonic() + seconds
-    while os.path.lexists(history.unfinished):
+    while files.is_unfinished:
         if time.monotonic() >= until:
             return False
         time.sleep(0.02)

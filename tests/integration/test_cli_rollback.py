@@ -92,7 +92,7 @@ def test_nothing_to_go_back_to(tmp_path: Path) -> None:
     result = call(project, "rollback")
     assert result.exit_code == 1
     assert result.stderr.startswith(
-        "error[PLUG-033]: There is no earlier state to go back to.\n  hint: `hotswap apply`"
+        "error[PLUG-039]: There is no earlier state to go back to.\n  hint: `hotswap apply`"
     )
     assert call(project, "rollback", "--list").exit_code == 0
     assert not (project / ".hotswap").exists()
@@ -267,7 +267,7 @@ def test_a_damaged_state_is_a_warning_in_the_list_and_an_error_to_go_to(project:
     path.write_bytes(b"")
     result = call(project, "rollback", "--list")
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 3)
-    assert "warning[PLUG-033]" in result.stderr
+    assert "warning[PLUG-039]" in result.stderr
     result = call(project, "rollback", "1")
     assert result.exit_code == 1
     assert "000001.state cannot be used: it is damaged" in result.stderr
@@ -276,16 +276,16 @@ def test_a_damaged_state_is_a_warning_in_the_list_and_an_error_to_go_to(project:
 
 def test_doctor_tells_of_a_change_that_cannot_be_finished(project: Path) -> None:
     """What keeps every command from starting is a finding of doctor, with the way out as its hint."""
-    unfinished = project / ".hotswap" / "history" / "unfinished"
+    unfinished = project / ".hotswap" / "unfinished"
     unfinished.write_text("nonsense")
     result = call(project, "plan")
     assert result.exit_code == 1
-    assert result.stderr.startswith("error[PLUG-032]")
+    assert result.stderr.startswith("error[PLUG-038]")
     result = call(project, "doctor", "--no-open")
     assert result.exit_code == 1
-    assert "wrong settings: PLUG-032" in result.stdout
+    assert "wrong settings: PLUG-038" in result.stdout
     assert f"hint: Delete {unfinished}" in result.stdout
-    assert json.loads(call(project, "plan", "--json").stderr)["error"]["code"] == "PLUG-032"
+    assert json.loads(call(project, "plan", "--json").stderr)["error"]["code"] == "PLUG-038"
     unfinished.unlink()
     assert call(project, "plan").exit_code == 0
 
@@ -312,7 +312,7 @@ def test_a_full_disk_leaves_everything_as_it_was(small_disk: Path) -> None:
                 file.flush()
         result = call(project, "plugin", "enable", "kept", "--no-check")
         outcomes.add(result.exit_code)
-        assert not (project / ".hotswap" / "history" / "unfinished").exists()
+        assert not (project / ".hotswap" / "unfinished").exists()
         assert not list(project.rglob("*.new"))
         if result.exit_code:
             assert "error[PLUG-027]" in result.stderr
@@ -364,5 +364,5 @@ def test_an_unfinished_change_in_a_read_only_folder(read_only: Path) -> None:
     """Who may not write cannot finish what another left, and says so instead of starting from half of it."""
     result = call(read_only / "unfinished", "plan")
     assert result.exit_code == 1
-    assert result.stderr.startswith("error[PLUG-032]")
+    assert result.stderr.startswith("error[PLUG-038]")
     assert "hint: Make room or give write access" in result.stderr

@@ -76,7 +76,9 @@ def test_a_commit_writes_both_files_and_the_history(files: ProjectFiles) -> None
     assert states(files) == [(FOUND, OLD), ("plugin enable a", NEW)]
     assert {each.record.time for each in History(files).entries()[0]} == {"2025-01-31T12:00:00Z"}
     assert {each.name for each in files.folder.iterdir()} == {".hotswap", "hotswap.toml", "hotswap.lock"}
-    assert {each.name for each in files.own_folder.iterdir()} == {".gitignore", "turn", "000001.state", "000002.state"}
+    assert {each.name for each in files.own_folder.rglob("*")} == {
+        *("history", ".gitignore", "turn", "000001.state", "000002.state")
+    }
 
 
 def test_what_a_command_left_is_not_recorded_twice(files: ProjectFiles) -> None:
@@ -408,7 +410,7 @@ def test_a_read_only_file_is_not_replaced(files: ProjectFiles, monkeypatch: pyte
 def test_one_change_at_a_time(files: ProjectFiles) -> None:
     """While somebody else is at it, a change waits, and a reader who has to finish one; both give up with an error."""
     interrupted(files, NEW)
-    with turn(files.own_folder / "turn", 0):
+    with turn(History(files).turn, 0):
         with pytest.raises(ChangeUnfinished, match="another process is at it"):
             settle(files, wait=0.05)
         record = files.unfinished.read_bytes()
@@ -471,11 +473,11 @@ def test_the_turn_of_a_process_that_was_killed_is_free(files: ProjectFiles) -> N
             print("held", flush=True)
             time.sleep(600)
     """
-    command = [sys.executable, "-c", code, str(files.own_folder / "turn")]
+    command = [sys.executable, "-c", code, str(History(files).turn)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(BlockingIOError), turn(files.own_folder / "turn", 0.05):
+        with pytest.raises(BlockingIOError), turn(History(files).turn, 0.05):
             pass
         process.kill()
     assert Transaction(files, wait=5).commit(NEW, "x")
