@@ -59,7 +59,8 @@ class History:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         for each in (self.folder.parent, self.folder.parent.parent):
             sync_folder(each)
-        ignored.write_bytes(b"*\n")
+        with suppress(FileExistsError), open(ignored, "xb") as file:  # another process may be at it
+            file.write(b"*\n")
 
     def home(self) -> int:
         """Return the folder's inode."""

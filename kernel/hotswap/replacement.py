@@ -39,39 +39,52 @@ class Replacement:
 
     def stage(self) -> None:
         """Write the new content beside the file, down to the disk: what comes after needs no more room."""
-        if self._content is None:
-            return
-        self.discard()
-        mode = stat.S_IMODE(self._target.stat().st_mode) if self._target.exists() else self._mode
-        descriptor = os.open(self._staged, _NEW, 0o666 if mode is None else 0o600)
-        try:
-            if mode is not None:
-                os.chmod(self._staged, mode)
-            rest = memoryview(self._content)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        if self._content is not None:
+            with self._named():
+                self._stage(self._content)
 
     def finish(self) -> None:
         """Move what was staged into place, in one step, and see that the folder is on the disk."""
-        if self._content is not None:
-            os.replace(self._staged, self._target)
-            sync_folder(self._target.parent)
-        elif os.path.lexists(self.path):  # of a link, the link goes: the file behind it is somebody else's
-            os.unlink(self.path)
-            sync_folder(self.path.parent)
+        with self._named():
+            if self._content is not None:
+                os.replace(self._staged, self._target)
+                sync_folder(self._target.parent)
+            elif os.path.lexists(self.path):  # of a link, the link goes: the file behind it is somebody else's
+                os.unlink(self.path)
+                sync_folder(self.path.parent)
 
     def discard(self) -> None:
         """Take away what was staged and not moved, by this process or one that was killed."""
         with suppress(FileNotFoundError):
             os.unlink(self._staged)
 
+    def _stage(self, content: bytes) -> None:
+        self.discard()
+        mode = stat.S_IMODE(self._target.stat().st_mode) if self._target.exists() else self._mode
+        descriptor = os.open(self._staged, _NEW, 0o666 if mode is None else 0o600)
+        try:
+            if mode is not None:
+                os.chmod(self._staged, mode)
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
-def replace_file(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Let an error name the file itself, not the one beside it that nobody knows."""
+        try:
+            yield
+        except OSError as error:
+            error.filename, error.filename2 = str(self.path), None
+            raise
+
+
+def replace_file(path: Path, content: bytes) -> None:
     """Put ``content`` in the place of a file: wholly, or with an OSError not at all. A new one gets the usual mode."""
-    replacement = Replacement(path, content, mode=mode, owner=f"{os.getpid()} {os.urandom(4).hex()}")
+    replacement = Replacement(path, content, owner=f"{os.getpid()} {os.urandom(4).hex()}")
     replacement.check()
     with discarding(replacement):
         replacement.stage()

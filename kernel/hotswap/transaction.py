@@ -70,7 +70,7 @@ class Transaction:
         try:
             self._history.prepare()
             with turn(self._history.turn, self._wait), discarding(*_replacements(self.files)):
-                _settle(self.files, self._history, alone=True)
+                _settle(self.files, self._history, to_write=True)
                 return self._commit(after, command)
         except BlockingIOError as error:
             reason = "another process is changing it"
@@ -139,14 +139,14 @@ def settle(files: ProjectFiles, *, wait: float = WAIT) -> None:
         raise _cannot_go_on(history, error) from error
 
 
-def _settle(files: ProjectFiles, history: History, *, alone: bool = False) -> None:
-    """Do what is left to do; the turn is held. ``alone``: another ``hotswap.toml``'s change is in the way."""
+def _settle(files: ProjectFiles, history: History, *, to_write: bool = False) -> None:
+    """Do what is left to do; the turn is held. Who is about to write cannot leave it to others."""
     record = _unfinished(history)
     if record is None:
         return
     path = str(history.unfinished)
     if record.settings_id != files.settings_id:
-        if alone:
+        if to_write:
             hint = f"Run `hotswap plan` with the HOTSWAP_CONFIG_FILE that it was made with, or delete {path}."
             raise ChangeUnfinished(path, "it is about another hotswap.toml", hint)
         return
