@@ -14,6 +14,7 @@ from hotswap import Kernel, Settings, State
 from hotswap.history import History
 from hotswap.project_files import ProjectFiles
 from hotswap.transaction import Transaction
+from hotswap_ports import Workflow
 from tests.integration.cli_project import call, echo_project
 from tests.kills import Job, killed_at_every_step, pair
 from tests.plugin_folder import write_plugin
@@ -121,6 +122,7 @@ async def test_a_kernel_starts_after_a_kill(project: Path) -> None:
     assert all("kept" in str(each) for each in pair(project))
     rollback_cut_off(project)
     async with Kernel(Settings.load(project, {})) as kernel:
+        await kernel.get(Workflow, "echo").run({})
         opened = {each.id for each in kernel.plugins().values() if each.state is State.ACTIVE}
         assert opened == {"echo"}
         assert not kernel.problems
