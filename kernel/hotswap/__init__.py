@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from hotswap.errors import (
         CallEvicted,
         CapabilityDenied,
+        ChangeUnfinished,
         ConfigInvalid,
         DependencyConflict,
         DependencyCycle,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         ResourceExhausted,
         SettingsConflict,
         SettingsInvalid,
+        StateNotFound,
         TeardownFailed,
     )
     from hotswap.kernel import Kernel, PortStatus, run
@@ -63,6 +65,7 @@ _MODULES = {
     "hotswap.errors": (
         "CallEvicted",
         "CapabilityDenied",
+        "ChangeUnfinished",
         "ConfigInvalid",
         "DependencyConflict",
         "DependencyCycle",
@@ -95,6 +98,7 @@ _MODULES = {
         "ResourceExhausted",
         "SettingsConflict",
         "SettingsInvalid",
+        "StateNotFound",
         "TeardownFailed",
     ),
 }
@@ -104,6 +108,7 @@ __all__ = [
     "CallEvicted",
     "CapabilityDenied",
     "Catalog",
+    "ChangeUnfinished",
     "ConfigInvalid",
     "DependencyConflict",
     "DependencyCycle",
@@ -144,6 +149,7 @@ __all__ = [
     "SettingsConflict",
     "SettingsInvalid",
     "State",
+    "StateNotFound",
     "Step",
     "TeardownFailed",
     "Trust",

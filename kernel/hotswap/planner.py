@@ -17,12 +17,10 @@ from hotswap.lock import Lock
 from hotswap.manifest import Manifest
 from hotswap.plan import Plan, Running, make_plan
 from hotswap.port_directory import PortDirectory
+from hotswap.project_files import LOCK_NAME as LOCK_NAME
 from hotswap.resolver import Request, Solution, decide, resolve
 from hotswap.settings import Settings
 from hotswap.version import __version__
-
-LOCK_NAME = "hotswap.lock"
-"""Lies in the project's folder, beside ``hotswap.toml``."""
 
 REASONKIT = Version("1.1.0")
 """The ReasonKit plugin interface that this host answers to: the newest that known manifests were tested with."""

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from attrs import evolve, field, fields, frozen
 
 from hotswap.errors import SettingsInvalid
+from hotswap.project_files import FILE_NAME as FILE_NAME
+from hotswap.project_files import ProjectFiles
 from hotswap.settings_layers import command_line_layer, environment_layer, file_layer, merge
 from hotswap.settings_tables import Layer, TableCheck, split_requirement
 from hotswap.trust import Grant, Trust
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
-
-FILE_NAME = "hotswap.toml"
 
 
 @frozen
@@ -160,22 +160,47 @@ class Settings:
 
         ``environ`` stands for ``os.environ``; ``overrides`` are dotted keys from the command line, and
         ``plugin_paths`` its ``--plugin``. Raises SettingsInvalid with every problem of every layer; a missing file is
-        no problem, unless ``HOTSWAP_CONFIG_FILE`` names it.
+        no problem, unless ``HOTSWAP_CONFIG_FILE`` names it. A change of the project's files that was interrupted is
+        finished first, and ChangeUnfinished raised where that cannot be.
         """
         environ = os.environ if environ is None else environ
         plugin_paths = tuple(plugin_paths)
-        again = partial(cls.load, folder, environ, overrides, plugin_paths=plugin_paths, safe_mode=safe_mode)
-        folder = Path(folder).absolute()
-        source = _source(folder, environ)
-        readers = [] if source is None else [partial(file_layer, source)]
-        readers += [partial(environment_layer, environ), partial(command_line_layer, overrides or {})]
-        tables = _checked(readers)
-        plugins = tables.pop("plugins", {})
-        plugins["paths"] = (*(Path(each).absolute() for each in plugin_paths), *plugins.get("paths", ()))
-        if safe_mode or is_on(environ.get("HOTSWAP_NO_PLUGINS", "")):
-            plugins = {key: value for key, value in plugins.items() if key not in ("enabled", "disabled", "paths")}
-            return cls(folder, source, **plugins, safe_mode=True, config=tables.get("config", {}), again=again)
-        return cls(folder, source, **plugins, **tables, again=again)
+        files = ProjectFiles.of(folder, environ)
+        if files.is_unfinished:
+            from hotswap.transaction import settle  # hardly ever needed
+
+            settle(files)
+        source = files.settings if files.named or os.path.lexists(files.settings) else None
+        found = read_settings(
+            files.folder, source, None, environ, overrides, plugin_paths=plugin_paths, safe_mode=safe_mode
+        )
+        again = partial(cls.load, files.folder, environ, overrides, plugin_paths=plugin_paths, safe_mode=safe_mode)
+        return evolve(found, again=again)
+
+
+def read_settings(
+    folder: Path,
+    source: Path | None,
+    content: bytes | None,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    plugin_paths: Iterable[str | os.PathLike[str]] = (),
+    safe_mode: bool = False,
+) -> Settings:
+    """Return settings as ``Settings.load`` does, as if ``content`` stood in ``source``; None reads what stands there.
+
+    Raises SettingsInvalid with every problem of every layer.
+    """
+    readers = [] if source is None else [partial(file_layer, source, content)]
+    readers += [partial(environment_layer, environ), partial(command_line_layer, overrides or {})]
+    tables = _checked(readers)
+    plugins = tables.pop("plugins", {})
+    plugins["paths"] = (*(Path(each).absolute() for each in plugin_paths), *plugins.get("paths", ()))
+    if safe_mode or is_on(environ.get("HOTSWAP_NO_PLUGINS", "")):
+        plugins = {key: value for key, value in plugins.items() if key not in ("enabled", "disabled", "paths")}
+        return Settings(folder, source, **plugins, safe_mode=True, config=tables.get("config", {}))
+    return Settings(folder, source, **plugins, **tables)
 
 
 def merged(base: Settings, ours: Settings, theirs: Settings) -> Settings:
@@ -216,13 +241,6 @@ def is_on(text: str) -> bool:
 def check_text(content: bytes, path: Path) -> None:
     """Raise SettingsInvalid when these bytes would not be a sound ``hotswap.toml`` at ``path``."""
     _checked([partial(file_layer, path, content)])
-
-
-def _source(folder: Path, environ: Mapping[str, str]) -> Path | None:
-    if named := environ.get("HOTSWAP_CONFIG_FILE"):
-        return Path(os.path.expanduser(named)).absolute()
-    path = folder / FILE_NAME
-    return path if os.path.lexists(path) else None
 
 
 def _checked(readers: Iterable[Callable[[], Layer]]) -> dict[str, Any]:

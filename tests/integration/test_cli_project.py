@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -240,6 +241,7 @@ def test_doctor_names_an_outdated_lock_and_a_folder_it_cannot_write(project: Pat
     """A lock that no longer fits is a note; a data folder that cannot be is wrong; --no-open opens nothing."""
     call(project, "apply")
     write_plugin(project / "plugins", "other")
+    shutil.rmtree(project / ".hotswap")
     (project / ".hotswap").touch()
     result = call(project, "doctor", "--no-open", "--safe-mode", "--set", "plugins.enabled=other")
     assert "safe mode" in result.stdout

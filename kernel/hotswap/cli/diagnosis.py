@@ -18,7 +18,7 @@ from hotswap.catalog_cache import cache_file
 from hotswap.cli.invocation import Invocation
 from hotswap.cli.opening import opened, run_async, troubled, waiting_facts
 from hotswap.discovery import DOORS, system_folders, user_folder
-from hotswap.errors import HotswapError, LockInvalid, SettingsInvalid
+from hotswap.errors import ChangeUnfinished, HotswapError, LockInvalid, SettingsInvalid
 from hotswap.lock import read
 from hotswap.planner import LOCK_NAME, Planner, installed
 from hotswap.port_directory import PortDirectory
@@ -42,7 +42,7 @@ def examine(invocation: Invocation, *, open_plugins: bool) -> Iterator[Finding]:
     yield Finding("python", "ok", f"{platform.python_version()} at {sys.executable}, {platform.platform()}")
     try:
         settings = invocation.settings()
-    except SettingsInvalid as error:
+    except (SettingsInvalid, ChangeUnfinished) as error:
         yield _of("settings", error)
         return
     yield from _settings(invocation, settings)

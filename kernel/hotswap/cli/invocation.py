@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hotswap.cli.interrupts import Interrupts
@@ -11,6 +11,7 @@ from hotswap.cli.interrupts import Interrupts
 if TYPE_CHECKING:
     from hotswap.catalog import Catalog
     from hotswap.lock import Lock
+    from hotswap.project_files import ProjectFiles
     from hotswap.settings import Settings
 
 
@@ -51,28 +52,54 @@ class Invocation:
             self.folder, None, self.overrides, plugin_paths=self.plugin_paths, safe_mode=self.safe_mode
         )
 
+    def settings_as_if(self, content: bytes | None) -> Settings:
+        """Return the settings as they are when ``content`` stands in ``hotswap.toml``; None: when there is none."""
+        from hotswap.settings import read_settings
+
+        files = self.files()
+        source = files.settings if files.named or content is not None else None
+        return read_settings(
+            files.folder,
+            source,
+            content,
+            os.environ,
+            self.overrides,
+            plugin_paths=self.plugin_paths,
+            safe_mode=self.safe_mode,
+        )
+
+    def files(self) -> ProjectFiles:
+        """Return where ``hotswap.toml`` and ``hotswap.lock`` are, or will be."""
+        from hotswap.project_files import ProjectFiles
+
+        return ProjectFiles.of(self.folder)
+
     def catalog(self, settings: Settings) -> Catalog:
         """Find the plugins; none is imported."""
         from hotswap.catalog import discover
 
         return discover(settings)
 
-    def settings_path(self, settings: Settings) -> Path:
-        """Return the ``hotswap.toml`` to edit, which need not be there yet."""
-        from hotswap.settings import FILE_NAME
-
-        return settings.source or settings.folder / FILE_NAME
-
     def read_lock(self, settings: Settings) -> Lock | None:
         """Return the project's lock; None without one, and, with a warning, for one that cannot be used."""
-        from hotswap.cli.output import warn
-        from hotswap.errors import LockInvalid
         from hotswap.lock import read
         from hotswap.planner import LOCK_NAME
 
         path = settings.folder / LOCK_NAME
+        return self._usable(lambda: read(path)) if path.is_file() else None
+
+    def lock_in(self, content: bytes | None) -> Lock | None:
+        """Return the lock that ``content`` is, as ``read_lock`` does."""
+        from hotswap.lock import parse
+
+        return None if content is None else self._usable(lambda: parse(content, str(self.files().lock)))
+
+    def _usable(self, read: Callable[[], Lock]) -> Lock | None:
+        from hotswap.cli.output import warn
+        from hotswap.errors import LockInvalid
+
         try:
-            return read(path) if path.is_file() else None
+            return read()
         except LockInvalid as error:
             warn(self, error)
             return None

@@ -81,7 +81,7 @@ def _facts(problem: SourceProblem) -> dict[str, Any]:
 
 
 def _write(path: Path, text: str) -> None:
-    from hotswap.settings_file import replace_file
+    from hotswap.replacement import replace_file
 
     content = text.encode("utf-8", "backslashreplace")
     try:

@@ -38,16 +38,20 @@ class Solved:
         """Return the manifests of the solution, in start order."""
         return {each.id: self.catalog.get(each.id, each.version).manifest for each in self.solution.plugins}
 
-    def new_lock(self) -> Lock:
-        """Return the lock of this solution."""
-        return Lock.from_solution(self.solution, self.request)
+    def new_lock(self) -> bytes:
+        """Return the text of the lock of this solution."""
+        return Lock.from_solution(self.solution, self.request).text().encode()
 
 
-def solve(invocation: Invocation, settings: Settings, *, use_lock: bool = True) -> Solved:
+def solve(invocation: Invocation, settings: Settings) -> Solved:
+    """Find and solve, from the project's lock. Warns of what ``solve_from`` warns of, and of a lock that is none."""
+    return solve_from(invocation, settings, invocation.read_lock(settings))
+
+
+def solve_from(invocation: Invocation, settings: Settings, lock: Lock | None) -> Solved:
     """Find and solve. Warns of bad manifests and of names under ``[ports]`` that lead nowhere."""
     catalog = invocation.catalog(settings)
     planner = Planner(catalog, PortDirectory())
-    lock = invocation.read_lock(settings) if use_lock else None
     for problem in (*(each.error for each in catalog.problems), *planner.settings_problems(settings)):
         warn(invocation, problem)
     solution, left_out = planner.solve_most(settings, lock)

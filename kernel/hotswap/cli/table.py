@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "run": ("run:run", "Run a workflow."),
     "plan": ("plan:plan", "Show what would be opened and why; change nothing."),
     "apply": ("apply:apply", "Solve, open everything once, and write hotswap.lock."),
+    "rollback": ("rollback:rollback", "Go back to an earlier hotswap.toml and hotswap.lock."),
     "why": ("why:why", "Explain the state of a plugin."),
     "ports": ("ports:ports", "List the ports and who serves them."),
     "doctor": ("doctor:doctor", "Look for what is wrong with this set-up."),

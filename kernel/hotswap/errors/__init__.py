@@ -6,11 +6,13 @@ One class a failure. Its fields are arguments, its sentence is ``str(error)``; `
 
 from hotswap.errors.base import HotswapError, error_classes, nearest, says
 from hotswap.errors.host import (
+    ChangeUnfinished,
     KernelInUse,
     KernelNotRunning,
     NothingToWatch,
     SettingsConflict,
     SettingsInvalid,
+    StateNotFound,
 )
 from hotswap.errors.plugins import (
     CapabilityDenied,
@@ -53,6 +55,7 @@ from hotswap.errors.swaps import (
 __all__ = [
     "CallEvicted",
     "CapabilityDenied",
+    "ChangeUnfinished",
     "ConfigInvalid",
     "DependencyConflict",
     "DependencyCycle",
@@ -85,6 +88,7 @@ __all__ = [
     "ResourceExhausted",
     "SettingsConflict",
     "SettingsInvalid",
+    "StateNotFound",
     "TeardownFailed",
     "error_classes",
     "nearest",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hotswap.errors.base import HotswapError
 
@@ -64,3 +64,35 @@ class NothingToWatch(HotswapError):
             "There is no file to follow: the settings of this kernel were made in code.",
             "Read them with `Settings.load(folder)`, or call `kernel.change(settings=...)` when they are others.",
         )
+
+
+class ChangeUnfinished(HotswapError):
+    """A change of ``hotswap.toml`` and ``hotswap.lock`` was interrupted, and cannot be finished as it was meant."""
+
+    code = "PLUG-038"
+
+    def __init__(self, path: str, reason: str, hint: str = "") -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(
+            f"A change of hotswap.toml and hotswap.lock was interrupted, and cannot be finished from {path}: {reason}.",
+            hint or f"Delete {path} to leave both files as they are; `hotswap apply` then writes the lock that fits.",
+        )
+
+
+class StateNotFound(HotswapError):
+    """There is no earlier state of ``hotswap.toml`` and ``hotswap.lock`` to go back to, or none of that number."""
+
+    code = "PLUG-039"
+
+    def __init__(self, number: int | None, reason: str = "", known: Iterable[int] = ()) -> None:
+        self.number = number
+        self.reason = reason
+        self.known = tuple(known)
+        which = "no earlier state" if number is None else f"no state {number}"
+        hint = (
+            f"`hotswap rollback --list` shows what is kept: {', '.join(map(str, self.known))}."
+            if self.known
+            else "`hotswap apply`, `plugin enable` and `plugin disable` each leave a state to go back to."
+        )
+        super().__init__(f"There is {which} to go back to{f': {reason}' if reason else ''}.", hint)

@@ -15,29 +15,26 @@ def apply(invocation: Invocation) -> None:
 
     When one of the plugins cannot be opened, nothing is written.
     """
-    from hotswap.cli.opening import opened, run_async, troubled, waiting_facts
-    from hotswap.cli.output import note, print_document, print_text
-    from hotswap.cli.solving import solve, steps_from
-    from hotswap.errors import PluginInitFailed
-    from hotswap.lock import write
-    from hotswap.planner import LOCK_NAME
+    import attrs
 
-    solved = solve(invocation, invocation.settings())
+    from hotswap.cli.output import note, print_document, print_text
+    from hotswap.cli.proof import prove
+    from hotswap.cli.solving import solve, steps_from
+    from hotswap.transaction import Transaction
+
+    transaction = Transaction(invocation.files())
+    solved = solve(invocation, invocation.settings_as_if(transaction.before.settings))
     for error in solved.left_out.values():
         raise error
-
-    async def prove() -> None:
-        async with opened(invocation, solved.settings, quiet=True, eager=True) as kernel:
-            for status in troubled(kernel):
-                raise status.error or PluginInitFailed(status.id, "opening", str(waiting_facts(status)["message"]))
-
-    run_async(invocation, prove)
-    path = solved.settings.folder / LOCK_NAME
-    write(path, solved.new_lock())
+    prove(invocation, solved.settings)
+    before, path = transaction.before, transaction.files.lock
+    after = attrs.evolve(before, lock=solved.new_lock())
+    transaction.commit(after, "apply")
     steps = steps_from(solved.lock, solved)
     if invocation.json:
         versions = {key: str(version) for key, version in solved.solution.versions().items()}
         print_document(invocation, "apply/1", {"lock": str(path), "plugins": versions})
         return
     print_text("\n".join(map(str, steps)) or "Nothing has changed.")
-    note(invocation, f"Wrote {path}: {len(solved.solution.plugins)} plugins, each opened once.")
+    wrote = f"{path} stays as it is" if after == before else f"Wrote {path}"
+    note(invocation, f"{wrote}: {len(solved.solution.plugins)} plugins, each opened once.")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hotswap.cli.invocation import Invocation
 from hotswap.cli.root import Command
+
+if TYPE_CHECKING:
+    from hotswap.project_files import ProjectFiles
 
 
 @click.command(cls=Command)
@@ -21,17 +25,19 @@ def init(invocation: Invocation, target: str | None, force: bool) -> None:
     """
     from hotswap.cli.output import note, print_document, print_text
     from hotswap.errors import SettingsConflict
+    from hotswap.project_files import ProjectFiles
     from hotswap.settings import FILE_NAME, check_text
-    from hotswap.settings_file import replace_file
+    from hotswap.transaction import settle
 
     path = Path(target or invocation.folder) / FILE_NAME
+    files = ProjectFiles.of(path.parent, {})
+    settle(files)
     if path.exists() and not force:
         raise SettingsConflict(str(path), "it is there already", "Edit it, or replace it with --force.")
     content = template().encode()
     check_text(content, path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, content)
+        _write(files, content)
     except OSError as error:
         reason = f"it cannot be written: {error.strerror}"
         raise SettingsConflict(str(path), reason, "Check who owns the folder, its mode and the disk.") from error
@@ -43,6 +49,21 @@ def init(invocation: Invocation, target: str | None, force: bool) -> None:
         invocation,
         "Next: `hotswap plugin list` shows what there is, `hotswap run research README.md` puts it to work.",
     )
+
+
+def _write(files: ProjectFiles, content: bytes) -> None:
+    """Write a new file; one that is replaced becomes a state to go back to."""
+    import attrs
+
+    from hotswap.replacement import replace_file
+    from hotswap.transaction import Transaction
+
+    if files.settings.exists():
+        transaction = Transaction(files)
+        transaction.commit(attrs.evolve(transaction.before, settings=content), "init --force")
+        return
+    files.folder.mkdir(parents=True, exist_ok=True)
+    replace_file(files.settings, content)
 
 
 def template() -> str:

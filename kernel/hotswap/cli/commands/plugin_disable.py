@@ -24,9 +24,11 @@ def disable(invocation: Invocation, plugin: str, cascade: bool) -> None:
     from hotswap.cli.solving import solve
     from hotswap.dependants import dependants_of
     from hotswap.errors import PluginInUse, PluginNotFound
-    from hotswap.settings_file import SettingsFile
+    from hotswap.settings_text import SettingsText
+    from hotswap.transaction import Transaction
 
-    settings = invocation.settings()
+    transaction = Transaction(invocation.files())
+    settings = invocation.settings_as_if(transaction.before.settings)
     solved = solve(invocation, settings)
     manifests, asked = solved.manifests, wanted(settings, solved.catalog)
     if plugin not in manifests and plugin not in asked:
@@ -41,11 +43,11 @@ def disable(invocation: Invocation, plugin: str, cascade: bool) -> None:
         raise PluginInUse(plugin, dependants)
     going = [*(each for each in dependants if each in asked), plugin]
 
-    def edit(file: SettingsFile) -> None:
+    def edit(text: SettingsText) -> None:
         for each in going:
-            file.disable(each)
+            text.disable(each)
 
-    write_down(invocation, settings, edit)
+    write_down(invocation, transaction, f"plugin disable {plugin}", edit)
     if invocation.json:
         print_document(invocation, "plugin-disable/1", {"disabled": going, "stopped": [*dependants, plugin]})
         return

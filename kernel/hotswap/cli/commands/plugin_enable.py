@@ -28,18 +28,19 @@ def enable(invocation: Invocation, plugin: str, no_check: bool) -> None:
     from hotswap.cli.edits import write_down
     from hotswap.cli.output import note, print_document, print_text
     from hotswap.cli.solving import adjusted, solve
-    from hotswap.settings_file import SettingsFile
     from hotswap.settings_tables import split_requirement
+    from hotswap.transaction import Transaction
 
-    settings = invocation.settings()
-    SettingsFile(invocation.settings_path(settings))  # what cannot be edited is refused before anything is opened
+    transaction = Transaction(invocation.files())
+    settings = invocation.settings_as_if(transaction.before.settings)
+    transaction.check()  # what cannot be written is refused before anything is opened
     name = split_requirement(_checked(plugin))[0]
     invocation.catalog(settings).get(name)
     solved = solve(invocation, adjusted(settings, enable=[plugin]))
     if name in solved.left_out:
         raise solved.left_out[name]
     steps = [] if no_check else _open(invocation, settings, plugin)
-    done = write_down(invocation, settings, lambda file: file.enable(plugin))
+    done = write_down(invocation, transaction, f"plugin enable {name}", lambda text: text.enable(plugin))
     if name not in done.solution.versions():
         note(invocation, f"{name} stays closed: the environment or the command line overrides hotswap.toml.")
     if invocation.json:

@@ -1,17 +1,13 @@
-"""Edits of ``hotswap.toml`` that keep its comments and its order, and never leave half a file."""
+"""Edits of a ``hotswap.toml`` that keep its comments and its order."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hotswap.errors import SettingsConflict
 from hotswap.settings import DEFAULTS, check_text
-from hotswap.settings_layers import read_file
 from hotswap.settings_tables import split_requirement
 from hotswap.trust import Trust
 
@@ -21,19 +17,18 @@ if TYPE_CHECKING:
     from tomlkit.items import Table
 
 
-class SettingsFile:
-    """One ``hotswap.toml`` (which need not exist yet), as it was when this object was made.
+class SettingsText:
+    """The text of one ``hotswap.toml``, None while there is none; nothing is written to a file.
 
-    Each method is one edit, on disk when it returns: checked, written beside the file, synced, and moved into place
-    with the file's mode. Raises SettingsInvalid when the file is unsound, before or after the edit, and
-    SettingsConflict when something else changed it since, or it cannot be written; then it is as it was.
+    Each method is one edit of ``content``. Raises SettingsInvalid when the text is unsound, before or after the edit,
+    and SettingsConflict when an edit does not fit what stands there; then it is as it was.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        # The file behind a link is edited, not the link replaced.
-        self.path = Path(os.path.realpath(path))
-        self._content = self._read()
-        check_text(self._content or b"", self.path)
+    def __init__(self, content: bytes | None, path: Path) -> None:
+        self.path = path
+        """Where it stands or will stand: errors name it."""
+        self.content = content
+        check_text(content or b"", path)
 
     def enable(self, entry: str) -> None:
         """Add ``"id"`` or ``"id>=1.2"`` to the enabled plugins, in place of an entry with the same id."""
@@ -83,49 +78,11 @@ class SettingsFile:
     def _edit(self, change: Callable[[TOMLDocument], None]) -> None:
         import tomlkit
 
-        document = tomlkit.parse((self._content or b"").decode("utf-8-sig"))
+        document = tomlkit.parse((self.content or b"").decode("utf-8-sig"))
         change(document)
         content = tomlkit.dumps(document).encode("utf-8")
         check_text(content, self.path)
-        if self._read() != self._content:
-            raise SettingsConflict(
-                str(self.path), "something else changed it at the same time", "Run the command again."
-            )
-        if content != self._content:
-            try:
-                replace_file(self.path, content)
-            except OSError as error:
-                reason = f"it cannot be written: {error.strerror}"
-                raise SettingsConflict(str(self.path), reason, "Check who owns it, its mode and the disk.") from error
-            self._content = content
-
-    def _read(self) -> bytes | None:
-        return read_file(self.path) if os.path.lexists(self.path) else None
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Put ``content`` in the place of a file: wholly, or with an OSError not at all. A new one gets the usual mode."""
-    if path.exists() and not os.access(path, os.W_OK):  # moving over a read-only file would work, and is not wanted
-        raise PermissionError(13, "Permission denied", str(path))
-    with _beside(path) as (descriptor, temporary):
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            if path.exists():
-                os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-
-
-@contextlib.contextmanager
-def _beside(path: Path) -> Iterator[tuple[int, str]]:
-    temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-    try:
-        yield descriptor, temporary
-    finally:
-        with contextlib.suppress(FileNotFoundError):  # moved into place
-            os.unlink(temporary)
+        self.content = content
 
 
 def _table(container: TOMLDocument | Container | Table, name: str) -> Table:
