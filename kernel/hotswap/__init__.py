@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from hotswap.version import __version__
 
 if TYPE_CHECKING:
+    from hotswap.blocking import BlockingKernel
     from hotswap.catalog import Catalog, Found, discover
     from hotswap.errors import (
+        CallCancelled,
         CapabilityDenied,
         ConfigInvalid,
         DependencyConflict,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
         SettingsConflict,
         SettingsInvalid,
         TeardownFailed,
+        WouldDeadlock,
     )
     from hotswap.kernel import Kernel, PortStatus, run
     from hotswap.manifest.model import Manifest
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from hotswap.trust import Trust
 
 _MODULES = {
+    "hotswap.blocking": ("BlockingKernel",),
     "hotswap.catalog": ("Catalog", "Found", "discover"),
     "hotswap.kernel": ("Kernel", "PortStatus", "run"),
     "hotswap.manifest.model": ("Manifest",),
@@ -57,6 +61,7 @@ _MODULES = {
     "hotswap.states": ("PluginStatus", "State", "Why"),
     "hotswap.trust": ("Trust",),
     "hotswap.errors": (
+        "CallCancelled",
         "CapabilityDenied",
         "ConfigInvalid",
         "DependencyConflict",
@@ -88,11 +93,14 @@ _MODULES = {
         "SettingsConflict",
         "SettingsInvalid",
         "TeardownFailed",
+        "WouldDeadlock",
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "BlockingKernel",
+    "CallCancelled",
     "CapabilityDenied",
     "Catalog",
     "ConfigInvalid",
@@ -136,6 +144,7 @@ __all__ = [
     "TeardownFailed",
     "Trust",
     "Why",
+    "WouldDeadlock",
     "__version__",
     "discover",
     "run",

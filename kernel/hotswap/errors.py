@@ -349,9 +349,10 @@ class KernelNotRunning(HotswapError):
 
     code = "PLUG-024"
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(
-            f"The kernel is not running: {what}.", "Use it inside `async with Kernel(settings) as kernel:`."
+            f"The kernel is not running: {what}.",
+            hint or "Use it inside `async with Kernel(settings) as kernel:`, or `with BlockingKernel(settings) ...`.",
         )
 
 
@@ -460,6 +461,31 @@ class PortInvalid(HotswapError):
         super().__init__(
             f"{where} names no port that can be used: {reason}.",
             "A port subclasses hotswap_ports.Port and sets PORT, a name of its own, and VERSION in its body.",
+        )
+
+
+class CallCancelled(HotswapError):
+    """A thread's call was cancelled on the kernel's event loop, and not by that thread."""
+
+    code = "PLUG-040"
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
+        super().__init__(
+            f"The call was cancelled on the kernel's event loop{f': {reason}' if reason else ''}.",
+            "A swap cancels calls that have not left after `drain_timeout` under [plugins] in hotswap.toml.",
+        )
+
+
+class WouldDeadlock(HotswapError):
+    """A blocking call was made on the event loop that was to answer it."""
+
+    code = "PLUG-041"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A blocking call was made on the kernel's own event loop, which would wait for itself.",
+            "Await the live handle there, or call from a thread: `await asyncio.to_thread(function)`.",
         )
 
 

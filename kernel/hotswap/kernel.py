@@ -18,6 +18,7 @@ from hotswap.lifecycle import Lifecycle
 from hotswap.plan import Plan
 from hotswap.planner import Planner
 from hotswap.port_directory import PortDirectory
+from hotswap.portal import Portal
 from hotswap.report import Report
 from hotswap.settings import Settings
 from hotswap.states import PluginStatus, Why
@@ -65,6 +66,7 @@ class Kernel:
         self._boot: Boot | None = None
         self._backoff = backoff
         self._closing = False
+        self._portal = Portal()
 
     async def __aenter__(self) -> Kernel:
         if self._changes is not None or self._closing:
@@ -76,6 +78,7 @@ class Kernel:
         catalog = discover(self._settings, environ=self._environ)
         self._changes = Changes(self._settings, Planner(catalog, self._ports), self._lifecycle)
         self._boot = Boot(self._changes, self._lifecycle, self._backoff)
+        self._portal.open()
         try:
             await self._boot.start()
             await self._hooks.fire("on_startup")
@@ -111,12 +114,14 @@ class Kernel:
             return []
         self._closing = True
         try:
+            await self._portal.leave()
             await boot.stop()
             await changes.finish()
             errors = await self._lifecycle.close([each.id for each in changes.solution.plugins])
             self._wiring.slots.clear(KernelNotRunning("it was left"))
             return errors
         finally:
+            await self._portal.close()
             self._closing = False
 
     @property
@@ -289,6 +294,11 @@ class Kernel:
         instances = dict(self._lifecycle.instances)
         answers = await asyncio.gather(*(each.health() for each in instances.values()))
         return dict(zip(instances, answers, strict=True))
+
+    @property
+    def portal(self) -> Portal:
+        """Return the way here from other threads: ``kernel.portal.call(storage.get, "key")``."""
+        return self._portal
 
 
 def _name(port: type[Port] | str) -> str:
