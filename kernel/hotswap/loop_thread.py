@@ -34,7 +34,7 @@ class LoopThread:
         self._entered: Future[None] = Future()
         self._left: Future[None] = Future()
         self._ended: Future[None] = Future()
-        """Waited for in the place of the thread: up to Python 3.12, one whose ``join`` was interrupted counts as ended."""
+        """Waited for before the thread is joined: up to Python 3.12, an interrupted ``join`` counts it as ended."""
         self._process = os.getpid()
 
     @property

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 _numbers = count(1)
 _inside: ContextVar[int] = ContextVar("hotswap_portal_call", default=0)
-"""Number of the call on whose behalf the current code runs. Not the call: what a task keeps of it, it keeps for long."""
+"""Number of the call on whose behalf the current code runs: the call itself would live as long as any task it began."""
 
 
 class PortalCall(Generic[T]):

@@ -109,6 +109,33 @@ with kernel("slow", "english") as running:
         assert running.returncode == 0
 
 
+def test_an_interrupted_stream(tmp_path: Path) -> None:
+    """Ctrl-C while a thread waits for an item ends the stream, and lets go of its provider."""
+    code = """
+with kernel() as running:
+    async def items():
+        try:
+            yield 1
+            say("inside")
+            await asyncio.sleep(60)
+        finally:
+            say("outside")
+
+    async def portal(running):
+        return running.portal
+    stream = running.run(portal).iterate(items)
+    say(next(stream))
+    try:
+        next(stream)
+    except KeyboardInterrupt:
+        say("interrupted", list(stream), running.plan().steps)
+"""
+    with process(tmp_path, code) as running:
+        until(running, "inside")
+        running.send_signal(signal.SIGINT)
+        assert rest(running) == ["outside", "interrupted [] ()"]
+
+
 def test_a_call_that_does_not_want_to_end(tmp_path: Path) -> None:
     """Ctrl-C waits a moment for a call that goes on; a second one does not wait at all."""
     slow(tmp_path)

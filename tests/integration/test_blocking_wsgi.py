@@ -82,7 +82,9 @@ def serving(application: Notes) -> Iterator[int]:
 
 def settings(root: Path) -> Settings:
     """Return settings for storage in one file."""
-    return Settings(folder=root, enabled=("sqlite-storage",), config={"sqlite-storage": {"path": str(root / "data.db")}})
+    return Settings(
+        folder=root, enabled=("sqlite-storage",), config={"sqlite-storage": {"path": str(root / "data.db")}}
+    )
 
 
 def client(port: int, caller: int, over: threading.Event) -> list[tuple[int, int]]:

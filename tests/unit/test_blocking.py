@@ -33,7 +33,7 @@ from hotswap import (
 )
 from hotswap.blocking_ports import BlockingStorage
 from hotswap.hooks import surroundings
-from hotswap_ports import Abort, AdapterFailed, HookContext, HookEvent, Modify, Search, Storage
+from hotswap_ports import Abort, AdapterFailed, HookContext, HookEvent, Modify, Search
 from tests.counter import Counter, Switches, blocking, counter
 from tests.plugin_folder import JOURNAL, Greeter, greeter, probe, probing
 
