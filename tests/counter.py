@@ -22,8 +22,8 @@ class Counter(Port):
 
     features: str = ""
 
-    def count(self, to: int, *, fail_at: int = -1) -> AsyncIterator[int]:
-        """Count from 0; at ``fail_at`` it raises."""
+    def count(self, to: int, *, fail_at: int = -1, wait_at: int = -1) -> AsyncIterator[int]:
+        """Count from 0; at ``fail_at`` it raises, at ``wait_at`` it waits for ever."""
         raise NotImplementedError
 
     async def wait(self, name: str) -> str:
@@ -63,7 +63,7 @@ SWITCHES: dict[str, Switches] = {}
 """By the journal that a plugin's settings name."""
 
 
-async def counted(switches: Switches, to: int, fail_at: int) -> AsyncIterator[int]:
+async def counted(switches: Switches, to: int, fail_at: int, wait_at: int) -> AsyncIterator[int]:
     """Count inside what has to be left in the task that entered it."""
     token = surroundings.set(surroundings.get())
     try:
@@ -72,6 +72,8 @@ async def counted(switches: Switches, to: int, fail_at: int) -> AsyncIterator[in
                 if number == fail_at:
                     raise RuntimeError("no further")
                 switches[f"at {number}"].set()
+                if number == wait_at:
+                    await asyncio.Event().wait()
                 yield number
     finally:
         surroundings.reset(token)
@@ -90,8 +92,8 @@ CODE = """
         features = "{word}"
         def __init__(self, context: PluginContext) -> None:
             self.switches = SWITCHES[context.config.get("journal")]
-        def count(self, to, *, fail_at=-1):
-            return counted(self.switches, to, fail_at)
+        def count(self, to, *, fail_at=-1, wait_at=-1):
+            return counted(self.switches, to, fail_at, wait_at)
         async def wait(self, name):
             self.switches["inside"].set()
             try:

@@ -43,7 +43,4 @@ def in_ports(annotation: Any) -> Any:
         return Union[tuple(map(in_ports, items))]  # noqa: UP007 - made at run time
     if origin in (Mapping, dict):
         return Mapping[items[0], in_ports(items[1])]  # type: ignore[misc, valid-type] # made at run time
-    try:
-        return PORT_OF.get(annotation, annotation)
-    except TypeError:  # not hashable: Annotated types may hold anything
-        return annotation
+    return next((port for form, port in PORT_OF.items() if form is annotation), annotation)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -31,8 +34,10 @@ from hotswap import (
     TeardownFailed,
     WouldDeadlock,
 )
+from hotswap.blocking_handles import blocking_class
 from hotswap.blocking_ports import BlockingStorage
 from hotswap.hooks import surroundings
+from hotswap.portal_stream import Stream
 from hotswap_ports import Abort, AdapterFailed, HookContext, HookEvent, Modify, Search
 from tests.counter import Counter, Switches, blocking, counter
 from tests.plugin_folder import JOURNAL, Greeter, greeter, probe, probing
@@ -56,10 +61,25 @@ class TestHandles:
         counter(tmp_path, "one")
         with blocking(tmp_path, "one") as kernel:
             handle = kernel.get(Counter)
-            assert str(inspect.signature(handle.count)) == "(to: 'int', *, fail_at: 'int' = -1) -> 'Stream[int]'"
+            assert (
+                str(inspect.signature(handle.count))
+                == "(to: 'int', *, fail_at: 'int' = -1, wait_at: 'int' = -1) -> 'Stream[int]'"
+            )
             assert str(inspect.signature(handle.wait)) == "(name: 'str') -> 'str'"
             assert handle.wait.__doc__ == Counter.wait.__doc__
             assert not inspect.iscoroutinefunction(handle.wait)
+
+    def test_annotations_that_are_no_text(self) -> None:
+        """A port whose module evaluates its annotations has the same form."""
+
+        class Beats(Counter):
+            PORT = "beats"
+
+            def count(self, to: int) -> AsyncIterator[int]:  # type: ignore[override]
+                raise NotImplementedError
+
+        Beats.count.__annotations__["return"] = AsyncIterator[int]
+        assert inspect.signature(blocking_class(Beats).count).return_annotation == Stream[int]  # type: ignore[attr-defined]
 
     def test_attributes_and_plain_methods(self, tmp_path: Path) -> None:
         """What a port has besides async methods is there too; its plain methods run where the adapter lives."""
@@ -373,6 +393,101 @@ class TestThreads:
             assert kernel.get(Greeter).greet("you") == "hello you"
 
 
+@pytest.fixture
+def switches(tmp_path: Path) -> Switches:
+    """Return the switches of the plugins of this test."""
+    return counter(tmp_path, "one")
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, switches: Switches) -> Iterator[BlockingKernel]:
+    """Return a running kernel with two counters."""
+    counter(tmp_path, "two")
+    with blocking(tmp_path, "one", "two", ports={"counter": ("one",)}) as running:
+        yield running
+
+
+def leases(kernel: BlockingKernel) -> int:
+    """Return how many calls are inside the selected counter."""
+
+    async def inside(running: Kernel) -> int:
+        handle: Any = running.get(Counter)
+        found: int = handle._slot.generation.leases
+        return found
+
+    return kernel.run(inside)
+
+
+class Interrupt(BaseException):
+    """What a signal's handler raises."""
+
+
+@contextmanager
+def interrupting(switches: Switches, name: str) -> Iterator[None]:
+    """Interrupt this thread when a switch is on, as Ctrl-C and the time limits of servers do."""
+
+    def interrupt(*_: object) -> None:
+        raise Interrupt
+
+    def when() -> None:
+        switches.wait(name)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    thread = threading.Thread(target=when)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+        signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no such signal here")
+class TestInterrupts:
+    """A thread that is interrupted while it waits."""
+
+    def test_the_call_is_cancelled(self, kernel: BlockingKernel, switches: Switches) -> None:
+        """The call that a thread waited for when it was interrupted has ended when the exception arrives."""
+        with interrupting(switches, "inside"), pytest.raises(Interrupt):
+            kernel.get(Counter).wait("never")
+        assert switches["outside"].is_set()
+        assert leases(kernel) == 0
+        assert kernel.get(Counter).plain(3) == 3
+
+    def test_the_stream_is_ended(self, kernel: BlockingKernel, switches: Switches) -> None:
+        """A stream that a thread waited for is closed, and has no more items."""
+        stream = kernel.get(Counter).count(3, wait_at=1)
+        assert next(stream) == 0
+        with interrupting(switches, "at 1"), pytest.raises(Interrupt):
+            next(stream)
+        assert switches["closed"].is_set()
+        assert (list(stream), leases(kernel)) == ([], 0)
+
+    def test_coming_up_is_undone(self, tmp_path: Path) -> None:
+        """A kernel that was interrupted on its way up undoes what it began, and can be entered again."""
+        switches = counter(tmp_path, "one")
+        kernel = blocking(tmp_path, "one")
+        remove = kernel.on("on_startup", lambda event: (switches["up"].set(), switches.wait("go"))[1])
+        with interrupting(switches, "up"), pytest.raises(Interrupt):
+            kernel.open()
+        switches["go"].set()
+        remove()
+        with kernel:
+            assert kernel.get(Counter).plain(3) == 3
+
+    def test_leaving_goes_on(self, tmp_path: Path) -> None:
+        """A kernel that was interrupted while it was left is left when the exception arrives."""
+        switches = counter(tmp_path, "one")
+        kernel = blocking(tmp_path, "one").open()
+        kernel.on("on_shutdown", lambda event: (switches["down"].set(), switches.wait("go"))[1])
+        threading.Timer(0.2, switches["go"].set).start()
+        with interrupting(switches, "down"), pytest.raises(Interrupt):
+            kernel.close()
+        with pytest.raises(KernelNotRunning):
+            kernel.get(Counter)
+
+
 class TestLeaving:
     """How it starts and ends."""
 
@@ -515,31 +630,6 @@ def _call_until_left(handle: Any, started: threading.Barrier) -> None:
             return
 
 
-@pytest.fixture
-def switches(tmp_path: Path) -> Switches:
-    """Return the switches of the plugins of this test."""
-    return counter(tmp_path, "one")
-
-
-@pytest.fixture
-def kernel(tmp_path: Path, switches: Switches) -> Iterator[BlockingKernel]:
-    """Return a running kernel with two counters."""
-    counter(tmp_path, "two")
-    with blocking(tmp_path, "one", "two", ports={"counter": ("one",)}) as running:
-        yield running
-
-
-def leases(kernel: BlockingKernel) -> int:
-    """Return how many calls are inside the selected counter."""
-
-    async def inside(running: Kernel) -> int:
-        handle: Any = running.get(Counter)
-        found: int = handle._slot.generation.leases
-        return found
-
-    return kernel.run(inside)
-
-
 class TestStreams:
     """Streams as iterators."""
 
@@ -617,8 +707,6 @@ class TestStreams:
         told: list[dict[str, Any]] = []
 
         async def listen(_: Kernel) -> None:
-            import asyncio
-
             asyncio.get_running_loop().set_exception_handler(lambda loop, what: (told.append(what), told_of.set()))
 
         told_of = threading.Event()

@@ -13,6 +13,7 @@ import pytest
 
 from hotswap import KernelNotRunning, WouldDeadlock
 from hotswap.hooks import surroundings
+from hotswap.portal_call import PortalCall
 from hotswap_ports import HookContext
 from tests.counter import Counter, counter
 from tests.plugin_folder import Greeter, Kernel, greeter, settings
@@ -90,6 +91,17 @@ def test_a_loop_that_is_gone(tmp_path: Path) -> None:
     asyncio.run(one.__aenter__())  # type: ignore[arg-type] # a coroutine, as ``async with`` makes it
     with pytest.raises(KernelNotRunning, match="loop"):
         one.portal.call(one.plugins)
+
+
+async def test_given_up_before_it_began() -> None:
+    """A call whose thread was interrupted before the loop had got to it is never made."""
+    made: list[int] = []
+    call = PortalCall(lambda: made.append(1))
+    call.cancel(KeyboardInterrupt())
+    call.start(set())
+    await asyncio.sleep(0)
+    assert isinstance(call.answer.exception(), KeyboardInterrupt)
+    assert made == []
 
 
 Swap = Callable[[Kernel, int], Any]
