@@ -42,9 +42,9 @@ def _mirrored(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def call(self: BlockingKernel, *args: Any, **kwargs: Any) -> Any:
-        if inspect.iscoroutinefunction(method):
-            return self._kernel.portal.call(method, self._kernel, *args, **kwargs)
-        return self._reach(method, self._kernel, *args, **kwargs)
+        portal = self._kernel.portal
+        send: Callable[..., Any] = portal.call if inspect.iscoroutinefunction(method) else portal.reach
+        return send(method, self._kernel, *args, **kwargs)
 
     return call
 
@@ -118,10 +118,10 @@ class BlockingKernel(BlockingPorts):
             logger.error("A kernel that was open to the end of the program did not close cleanly: {}", error)
 
     def _get(self, port: Callable[..., Port], name: str | None) -> BlockingHandle:
-        return self._handles.over(self._kernel.portal.call(self._kernel.get, port, name))
+        return self._handles.over(self._kernel.portal.reach(self._kernel.get, port, name))
 
     def _all(self, port: Callable[..., Port]) -> BlockingMapping:
-        return BlockingMapping(self._handles, self._kernel.portal.call(self._kernel.all, port))
+        return BlockingMapping(self._handles, self._kernel.portal.reach(self._kernel.all, port))
 
     def build(self, target: Callable[..., T]) -> T:
         """Construct ``target``, in this thread, with what its annotations ask for: blocking handles.
@@ -132,7 +132,7 @@ class BlockingKernel(BlockingPorts):
         Raises:
             InjectionFailed: lists every parameter that cannot be filled; nothing was constructed.
         """
-        found = self._kernel.portal.call(self._kernel.build, stand_in(target))
+        found = self._kernel.portal.reach(self._kernel.build, stand_in(target))
         return target(**{name: self._blocking(value) for name, value in found.items()})
 
     def _blocking(self, given: object) -> object:
@@ -158,28 +158,23 @@ class BlockingKernel(BlockingPorts):
         A coroutine function runs on the loop; any other handler in a thread, where it may use this kernel.
         """
         taken = _in_thread(handler)
-        remove = self._reach(self._kernel.on, point, taken, priority, before=before, after=after)
-        return lambda: self._reach(remove)
-
-    def _reach(self, function: Callable[Q, T], *args: Q.args, **kwargs: Q.kwargs) -> T:
-        """Call a function on the loop, or here while there is none."""
-        portal = self._kernel.portal
-        return portal.call(function, *args, **kwargs) if portal.running else function(*args, **kwargs)
+        remove = self._kernel.portal.reach(self._kernel.on, point, taken, priority, before=before, after=after)
+        return lambda: self._kernel.portal.reach(remove)
 
     @property
     def settings(self) -> Settings:
         """Return the settings in force: those it was given, with what was enabled, selected and configured since."""
-        return self._reach(lambda: self._kernel.settings)
+        return self._kernel.portal.reach(lambda: self._kernel.settings)
 
     @property
     def catalog(self) -> Catalog:
         """Return what was found."""
-        return self._reach(lambda: self._kernel.catalog)
+        return self._kernel.portal.reach(lambda: self._kernel.catalog)
 
     @property
     def problems(self) -> tuple[HotswapError, ...]:
         """Return what was found wrong and did not stop the kernel: bad manifests, names that lead nowhere."""
-        return self._reach(lambda: self._kernel.problems)
+        return self._kernel.portal.reach(lambda: self._kernel.problems)
 
     plan = _mirrored(Kernel.plan)
     apply = _mirrored(Kernel.apply)

@@ -91,10 +91,10 @@ class BlockingMapping(Mapping[str, BlockingHandle]):
         self._live = live
 
     def __getitem__(self, name: str) -> BlockingHandle:
-        return self._handles.over(self._handles.portal.call(self._live.__getitem__, name))
+        return self._handles.over(self._handles.portal.reach(self._live.__getitem__, name))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._handles.portal.call(tuple, self._live))
+        return iter(self._handles.portal.reach(tuple, self._live))
 
     def __len__(self) -> int:
         return len(tuple(iter(self)))

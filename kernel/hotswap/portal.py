@@ -49,11 +49,6 @@ class Portal:
         self._leaving = False
         self._under_way: set[PortalCall[Any]] = set()
 
-    @property
-    def running(self) -> bool:
-        """Return whether there is a loop to call."""
-        return self._home is not None
-
     @overload
     def call(self, function: Callable[Q, Awaitable[T]], /, *args: Q.args, **kwargs: Q.kwargs) -> T: ...
     @overload
@@ -67,6 +62,12 @@ class Portal:
             CallCancelled: something on the loop cancelled the call, such as the deadline of a swap.
         """
         return self.run(PortalCall(partial(function, *args, **kwargs)))
+
+    def reach(self, function: Callable[Q, T], /, *args: Q.args, **kwargs: Q.kwargs) -> T:
+        """Call a function that awaits nothing: on the loop, or here where there is none or this is its thread."""
+        home = self._home
+        elsewhere = home is not None and home.thread != get_ident()
+        return self.call(function, *args, **kwargs) if elsewhere else function(*args, **kwargs)
 
     def iterate(self, function: Callable[Q, AsyncIterator[T]], /, *args: Q.args, **kwargs: Q.kwargs) -> Stream[T]:
         """Return the items of ``function(*args, **kwargs)``, which is called on the loop for the first of them.

@@ -21,9 +21,10 @@ def close_at_end(thing: T, close: Callable[[T], None]) -> None:
 
 @cache
 def _register() -> None:
-    # ``atexit`` runs when thread pools, which closing takes, take no more work; they are told so by this other way.
-    before_pools: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
-    before_pools(_close_all)
+    # When ``atexit`` runs, thread pools take no more work, and closing takes them. This is how they hear of the end,
+    # and what is registered last hears of it first.
+    at_end: Callable[[Callable[[], None]], object] = getattr(threading, "_register_atexit", atexit.register)
+    at_end(_close_all)
 
 
 def _close_all() -> None:

@@ -29,7 +29,7 @@ def test_a_member_of_the_kernel_is_there_for_threads(name: str) -> None:
     if name in WITHOUT:
         assert blocking is None
         return
-    assert blocking is not None, f"add `{name} = _mirrored(Kernel.{name})` to BlockingKernel, or say above why not"
+    assert blocking is not None, f"add `{name} = _mirrored(Kernel.{name})`, or a property, or say above why not"
     member = vars(Kernel)[name]
     if isinstance(member, property):
         assert isinstance(blocking, property)

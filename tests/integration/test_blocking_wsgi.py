@@ -89,7 +89,7 @@ def settings(root: Path) -> Settings:
 
 def client(port: int, caller: int, over: threading.Event) -> list[tuple[int, int]]:
     """Put one note after the other; return the answers: status, and how many there were at the time."""
-    answers = []
+    answers: list[tuple[int, int]] = []
     for number in count():
         if over.is_set():
             return answers

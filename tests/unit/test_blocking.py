@@ -38,7 +38,7 @@ from hotswap.blocking_handles import blocking_class
 from hotswap.blocking_ports import BlockingStorage
 from hotswap.hooks import surroundings
 from hotswap.portal_stream import Stream
-from hotswap_ports import Abort, AdapterFailed, HookContext, HookEvent, Modify, Search
+from hotswap_ports import Abort, AdapterFailed, Handler, HookContext, HookEvent, Modify, Search
 from tests.counter import Counter, Switches, blocking, counter
 from tests.plugin_folder import JOURNAL, Greeter, greeter, probe, probing
 
@@ -131,7 +131,7 @@ class TestHandles:
             with pytest.raises(ProviderNotFound):
                 kernel.get(Greeter, "french")
             with pytest.raises(PortUnknown):
-                kernel.all(dict)  # type: ignore[call-overload]
+                kernel.all(dict)  # type: ignore[arg-type]
 
     def test_an_adapters_error_is_the_ports(self, tmp_path: Path) -> None:
         """What an adapter raises comes out of the call as it does on the loop."""
@@ -170,7 +170,8 @@ class TestBuild:
         greeter(tmp_path, "french", "bonjour")
         with blocking(tmp_path, "english", "french", ports={"greeter": ("english",)}) as kernel:
             made = kernel.build(Service)
-            assert made.plain is made.typed is kernel.get(Greeter)
+            assert kernel.get(Greeter) is made.plain
+            assert kernel.get(Greeter) is made.typed
             assert made.named.greet("you") == "bonjour you"
             assert made.everybody["english"] is kernel.get(Greeter, "english")
             assert (made.nobody, made.absent, made.number) == (None, None, 3)
@@ -379,6 +380,18 @@ class TestThreads:
             assert "to_thread" in refused.value.hint
             assert handle.greet("you") == "hello you"
 
+    def test_looking_around_on_the_loop(self, tmp_path: Path) -> None:
+        """What awaits nothing, an async handler may ask too."""
+        greeter(tmp_path, "english")
+        with blocking(tmp_path, "english") as kernel:
+
+            async def main(_: Kernel) -> list[Any]:
+                kernel.on("pre_greeter.greet", lambda event: None)()
+                found = kernel.plugins()["english"].state.value, kernel.get(Greeter).features
+                return [*kernel.all(Greeter), *kernel.settings.enabled, *found]
+
+            assert kernel.run(main) == ["english", "english", "active", frozenset()]
+
     @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
     def test_what_ends_a_loop_ends_a_call(self, tmp_path: Path, error: BaseException) -> None:
         """Even ``SystemExit`` on the loop is raised in the thread that called, and nowhere else."""
@@ -443,6 +456,14 @@ def interrupting(switches: Switches, name: str) -> Iterator[None]:
         signal.signal(signal.SIGUSR1, before)
 
 
+def _waiting(switches: Switches, name: str) -> Handler:
+    def handler(event: HookEvent) -> None:
+        switches[name].set()
+        switches.wait("go")
+
+    return handler
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no such signal here")
 class TestInterrupts:
     """A thread that is interrupted while it waits."""
@@ -468,7 +489,7 @@ class TestInterrupts:
         """A kernel that was interrupted on its way up undoes what it began, and can be entered again."""
         switches = counter(tmp_path, "one")
         kernel = blocking(tmp_path, "one")
-        remove = kernel.on("on_startup", lambda event: (switches["up"].set(), switches.wait("go"))[1])
+        remove = kernel.on("on_startup", _waiting(switches, "up"))
         with interrupting(switches, "up"), pytest.raises(Interrupt):
             kernel.open()
         switches["go"].set()
@@ -480,7 +501,7 @@ class TestInterrupts:
         """A kernel that was interrupted while it was left is left when the exception arrives."""
         switches = counter(tmp_path, "one")
         kernel = blocking(tmp_path, "one").open()
-        kernel.on("on_shutdown", lambda event: (switches["down"].set(), switches.wait("go"))[1])
+        kernel.on("on_shutdown", _waiting(switches, "down"))
         threading.Timer(0.2, switches["go"].set).start()
         with interrupting(switches, "down"), pytest.raises(Interrupt):
             kernel.close()
@@ -707,7 +728,11 @@ class TestStreams:
         told: list[dict[str, Any]] = []
 
         async def listen(_: Kernel) -> None:
-            asyncio.get_running_loop().set_exception_handler(lambda loop, what: (told.append(what), told_of.set()))
+            asyncio.get_running_loop().set_exception_handler(tell)
+
+        def tell(loop: asyncio.AbstractEventLoop, what: dict[str, Any]) -> None:
+            told.append(what)
+            told_of.set()
 
         told_of = threading.Event()
         kernel.run(listen)
