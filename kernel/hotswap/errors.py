@@ -473,7 +473,7 @@ class CallCancelled(HotswapError):
         self.reason = reason
         super().__init__(
             f"The call was cancelled on the kernel's event loop{f': {reason}' if reason else ''}.",
-            "A swap cancels calls that have not left after `drain_timeout` under [plugins] in hotswap.toml.",
+            "Something there cancelled its task: a timeout around it, or a swap whose `drain_timeout` had passed.",
         )
 
 

@@ -59,7 +59,7 @@ class Portal:
         Raises:
             KernelNotRunning: the kernel is not running, is being left, or was left before the call was done.
             WouldDeadlock: this is the loop's own thread.
-            CallCancelled: something on the loop cancelled the call, such as the deadline of a swap.
+            CallCancelled: something on the loop cancelled the call.
         """
         return self.run(PortalCall(partial(function, *args, **kwargs)))
 

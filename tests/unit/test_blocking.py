@@ -19,6 +19,7 @@ from hotswap import (
     BlockingKernel,
     CallCancelled,
     HookAborted,
+    HotswapError,
     InjectionFailed,
     Kernel,
     KernelInUse,
@@ -380,6 +381,18 @@ class TestThreads:
             assert "to_thread" in refused.value.hint
             assert handle.greet("you") == "hello you"
 
+    def test_a_call_that_is_cancelled_there(self, tmp_path: Path) -> None:
+        """A call that is cancelled on the loop is an error of its own in the thread, with what was said there."""
+
+        async def main(_: Kernel) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel("no time")
+            await asyncio.sleep(0)
+
+        with blocking(tmp_path) as kernel, pytest.raises(CallCancelled, match="no time"):
+            kernel.run(main)
+
     def test_looking_around_on_the_loop(self, tmp_path: Path) -> None:
         """What awaits nothing, an async handler may ask too."""
         greeter(tmp_path, "english")
@@ -627,7 +640,7 @@ class TestLeaving:
             switches.wait("inside")
             with pytest.raises(TeardownFailed, match="waiter"):
                 kernel.reload("one")
-            with pytest.raises(CallCancelled, match="going away"):
+            with pytest.raises(HotswapError, match="was cancelled"):
                 call.result(20)
             assert switches["outside"].is_set()
 
