@@ -352,7 +352,7 @@ class KernelNotRunning(HotswapError):
     def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(
             f"The kernel is not running: {what}.",
-            hint or "Use it inside `async with Kernel(settings) as kernel:`, or inside `with BlockingKernel(settings)`.",
+            hint or "Use it inside `async with Kernel(settings) as kernel:`, or `with BlockingKernel(settings)`.",
         )
 
 
