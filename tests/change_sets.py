@@ -137,12 +137,15 @@ class Model:
     enabled: dict[str, str | None] = field(factory=dict)
     """Plugin -> the version asked for; None for any."""
     disabled: set[str] = field(factory=set)
+    ports: dict[str, str] = field(factory=dict)
+    """Which provider was selected; it is wanted by that."""
     versions: dict[str, str] = field(factory=dict)
     """What is open."""
 
     def needed(self) -> set[str]:
         """Return what has to be open: what is enabled, and what that depends on."""
-        found, todo = set(), [each for each in self.enabled if each not in self.disabled]
+        found: set[str] = set()
+        todo = [each for each in (*self.enabled, *self.ports.values()) if each not in self.disabled]
         while todo:
             plugin = todo.pop()
             if plugin not in found:
@@ -196,8 +199,11 @@ class ChangeSets(RuleBasedStateMachine):
     def _open(self) -> dict[str, str]:
         return {key: each.version for key, each in self.kernel.plugins().items() if each.state is State.ACTIVE}
 
-    def _attempt(self, work: Coroutine[Any, Any, Any], wish: Model, *, fresh: bool = False) -> None:
-        """Make a change, and hold the kernel to the wish or to what was before."""
+    def _attempt(self, work: Coroutine[Any, Any, Any], wish: Model, *, solves: bool = True) -> None:
+        """Make a change, and hold the kernel to the wish or to what was before.
+
+        One that does not solve leaves open what nobody needs any more, until one does.
+        """
         MET.clear()
         before, settings_before = dict(self.model.versions), self.kernel.settings
         failed: Exception | None = None
@@ -214,7 +220,8 @@ class ChangeSets(RuleBasedStateMachine):
             assert MET, f"refused without a fault: {failed!r}"
         else:
             self.model = evolve(wish, versions=now)
-            assert set(now) == self.model.needed()
+            idle = set() if solves else set(before) - self.model.needed()
+            assert set(now) == self.model.needed() | idle
             for plugin, version in wish.enabled.items():
                 assert version is None or plugin not in now or now[plugin] == version
         FAULTS.clear()
@@ -240,7 +247,8 @@ class ChangeSets(RuleBasedStateMachine):
             return
         gone = {plugin, *self.model.dependants(plugin)}
         enabled = {key: each for key, each in self.model.enabled.items() if key not in gone}
-        wish = evolve(self.model, enabled=enabled, disabled=self.model.disabled | gone)
+        ports = {port: each for port, each in self.model.ports.items() if each not in gone}
+        wish = evolve(self.model, enabled=enabled, disabled=self.model.disabled | gone, ports=ports)
         self._attempt(self.kernel.disable(plugin, cascade=True), wish)
 
     @rule(data=st.data())
@@ -250,7 +258,8 @@ class ChangeSets(RuleBasedStateMachine):
         names = sorted(each for each in self.model.versions if PLUGINS[each].port == port)
         if names:
             name = data.draw(st.sampled_from(names))
-            self._attempt(self.kernel.select(port, name), self.model)
+            wish = evolve(self.model, ports={**self.model.ports, port: name})
+            self._attempt(self.kernel.select(port, name), wish, solves=False)
             if not MET:
                 assert self.kernel.ports()[port].serving == name
 
@@ -260,7 +269,7 @@ class ChangeSets(RuleBasedStateMachine):
         if plugin in self.model.versions:
             values = {"number": next(self.numbers)}
             work = self.kernel.reload(plugin) if reload else self.kernel.configure(plugin, values)
-            self._attempt(work, self.model)
+            self._attempt(work, self.model, solves=reload)
 
     @rule(
         on=st.lists(st.sampled_from(sorted(PLUGINS)), max_size=3, unique=True),
@@ -290,7 +299,9 @@ class ChangeSets(RuleBasedStateMachine):
         for entry in past.enabled:
             name, _, version = entry.partition("==")
             enabled[name] = version or None
-        self._attempt(self.kernel.rollback(), evolve(self.model, enabled=enabled, disabled=set(past.disabled)))
+        ports = {port: names[0] for port, names in past.ports.items()}
+        wish = evolve(self.model, enabled=enabled, disabled=set(past.disabled), ports=ports)
+        self._attempt(self.kernel.rollback(), wish)
 
     @invariant()
     def calls_are_answered_by_what_is_open(self) -> None:

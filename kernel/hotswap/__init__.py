@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from hotswap.version import __version__
 
 if TYPE_CHECKING:
+    from hotswap.blocking import BlockingKernel
     from hotswap.catalog import Catalog, Found, discover
     from hotswap.errors import (
+        CallCancelled,
         CallEvicted,
         CapabilityDenied,
         ChangeUnfinished,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         SettingsInvalid,
         StateNotFound,
         TeardownFailed,
+        WouldDeadlock,
     )
     from hotswap.kernel import Kernel, PortStatus, run
     from hotswap.manifest.model import Manifest
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
     from hotswap.trust import Trust
 
 _MODULES = {
+    "hotswap.blocking": ("BlockingKernel",),
     "hotswap.catalog": ("Catalog", "Found", "discover"),
     "hotswap.kernel": ("Kernel", "PortStatus", "run"),
     "hotswap.manifest.model": ("Manifest",),
@@ -64,6 +68,7 @@ _MODULES = {
     "hotswap.trust": ("Trust",),
     "hotswap.errors": (
         "CallEvicted",
+        "CallCancelled",
         "CapabilityDenied",
         "ChangeUnfinished",
         "ConfigInvalid",
@@ -100,12 +105,15 @@ _MODULES = {
         "SettingsInvalid",
         "StateNotFound",
         "TeardownFailed",
+        "WouldDeadlock",
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "CallEvicted",
+    "BlockingKernel",
+    "CallCancelled",
     "CapabilityDenied",
     "Catalog",
     "ChangeUnfinished",
@@ -154,6 +162,7 @@ __all__ = [
     "TeardownFailed",
     "Trust",
     "Why",
+    "WouldDeadlock",
     "__version__",
     "discover",
     "run",

@@ -41,7 +41,7 @@ def needs_of(target: Callable[..., Any], *, requires: Collection[str] | None = N
         InjectionFailed: lists every parameter that nothing can fill.
     """
     needs, gaps = [], []
-    for parameter, annotation in _parameters(target):
+    for parameter, annotation in parameters_of(target):
         found = _need(parameter, annotation)
         if isinstance(found, str):
             gaps.append(f"{parameter.name}: {found}")
@@ -71,7 +71,12 @@ def _function(target: Callable[..., Any]) -> Callable[..., Any] | None:
     return target if inspect.isroutine(target) else type(target).__call__
 
 
-def _parameters(target: Callable[..., Any]) -> list[tuple[inspect.Parameter, Any]]:
+def parameters_of(target: Callable[..., Any]) -> list[tuple[inspect.Parameter, Any]]:
+    """Return what can be filled of a class or a factory, each parameter with its annotation; ``empty`` for none.
+
+    Raises:
+        InjectionFailed: the annotations cannot be read.
+    """
     function = _function(target)
     if function is None:
         return []

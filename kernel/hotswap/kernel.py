@@ -19,6 +19,7 @@ from hotswap.lifecycle import Lifecycle
 from hotswap.plan import Plan
 from hotswap.planner import Planner
 from hotswap.port_directory import PortDirectory
+from hotswap.portal import Portal
 from hotswap.proposals import Past
 from hotswap.report import Report
 from hotswap.settings import Settings
@@ -70,6 +71,7 @@ class Kernel:
         self._closing = False
         self._watches: list[Watch] = []
         self._ticking = Ticking()
+        self._portal = Portal()
 
     async def __aenter__(self) -> Kernel:
         if self._changes is not None or self._closing:
@@ -82,6 +84,7 @@ class Kernel:
         catalog = discover(self._settings, environ=self._environ)
         self._changes = Changes(self._settings, Planner(catalog, self._ports), self._lifecycle)
         self._boot = Boot(self._changes, self._lifecycle, self._backoff)
+        self._portal.open()
         try:
             await self._boot.start()
             await self._hooks.fire("on_startup")
@@ -117,6 +120,7 @@ class Kernel:
             return []
         self._closing = True
         try:
+            await self._portal.leave()
             for each in self._watches:
                 await each.stop()
             self._watches.clear()
@@ -127,6 +131,7 @@ class Kernel:
             return errors
         finally:
             self._ticking.stop()
+            await self._portal.close()
             self._closing = False
 
     @property
@@ -369,6 +374,11 @@ class Kernel:
         instances = dict(self._lifecycle.instances)
         answers = await asyncio.gather(*(each.health() for each in instances.values()))
         return dict(zip(instances, answers, strict=True))
+
+    @property
+    def portal(self) -> Portal:
+        """Return the way here from other threads: ``kernel.portal.call(storage.get, "key")``."""
+        return self._portal
 
 
 def _name(port: type[Port] | str) -> str:

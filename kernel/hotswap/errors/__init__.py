@@ -6,6 +6,7 @@ One class a failure. Its fields are arguments, its sentence is ``str(error)``; `
 
 from hotswap.errors.base import HotswapError, error_classes, nearest, says
 from hotswap.errors.host import (
+    CallCancelled,
     ChangeUnfinished,
     KernelInUse,
     KernelNotRunning,
@@ -13,6 +14,7 @@ from hotswap.errors.host import (
     SettingsConflict,
     SettingsInvalid,
     StateNotFound,
+    WouldDeadlock,
 )
 from hotswap.errors.plugins import (
     CapabilityDenied,
@@ -54,6 +56,7 @@ from hotswap.errors.swaps import (
 
 __all__ = [
     "CallEvicted",
+    "CallCancelled",
     "CapabilityDenied",
     "ChangeUnfinished",
     "ConfigInvalid",
@@ -90,6 +93,7 @@ __all__ = [
     "SettingsInvalid",
     "StateNotFound",
     "TeardownFailed",
+    "WouldDeadlock",
     "error_classes",
     "nearest",
     "says",

@@ -37,9 +37,10 @@ class KernelNotRunning(HotswapError):
 
     code = "PLUG-024"
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(
-            f"The kernel is not running: {what}.", "Use it inside `async with Kernel(settings) as kernel:`."
+            f"The kernel is not running: {what}.",
+            hint or "Use it inside `async with Kernel(settings) as kernel:`, or `with BlockingKernel(settings)`.",
         )
 
 
@@ -96,3 +97,28 @@ class StateNotFound(HotswapError):
             else "`hotswap apply`, `plugin enable` and `plugin disable` each leave a state to go back to."
         )
         super().__init__(f"There is {which} to go back to{f': {reason}' if reason else ''}.", hint)
+
+
+class CallCancelled(HotswapError):
+    """A thread's call was cancelled on the kernel's event loop, and not by that thread."""
+
+    code = "PLUG-040"
+
+    def __init__(self, reason: str = "") -> None:
+        self.reason = reason
+        super().__init__(
+            f"The call was cancelled on the kernel's event loop{f': {reason}' if reason else ''}.",
+            "Something there cancelled its task: a timeout around it, or a swap whose `drain_timeout` had passed.",
+        )
+
+
+class WouldDeadlock(HotswapError):
+    """A blocking call was made on the event loop that was to answer it."""
+
+    code = "PLUG-041"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A blocking call was made on the kernel's own event loop, which would wait for itself.",
+            "Await the live handle there, or call from a thread: `await asyncio.to_thread(function)`.",
+        )
