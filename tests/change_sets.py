@@ -32,7 +32,7 @@ MET: list[str] = []
 OPEN: dict[str, int] = {}
 """Plugin -> how many of its adapters are open."""
 
-OPENING = ("adapter", "initialize", "enter", "start", "health", "restore")
+OPENING = ("import", "adapter", "initialize", "enter", "start", "health", "restore")
 CLOSING = ("stop", "exit", "cleanup")
 CODE = """
     from hotswap_ports import Plugin, PluginContext
@@ -40,6 +40,7 @@ CODE = """
     from tests.plugin_folder import Clock, Greeter
 
     VERSION = "{version}"
+    change_sets.meet("{id}", "import")
 
     class Adapter({port}):
         def __init__(self, context: PluginContext{needs}) -> None:
@@ -113,6 +114,8 @@ PLUGINS = {
     "flora": Kind("clock", requires={"greeter": {"version": ">=1", "rebind": "rebuild", "optional": True}}),
 }
 VERSIONS = ("1.0.0", "2.0.0")
+STEPS = st.none() | st.sampled_from((*OPENING, *CLOSING))
+"""Where the plugin that is asked for is to fail; None: nowhere."""
 
 
 def write_all(root: Path) -> None:
@@ -199,6 +202,10 @@ class ChangeSets(RuleBasedStateMachine):
     def _open(self) -> dict[str, str]:
         return {key: each.version for key, each in self.kernel.plugins().items() if each.state is State.ACTIVE}
 
+    def _let_fail(self, plugin: str, fault: str | None) -> None:
+        if fault is not None:
+            FAULTS[plugin] = fault
+
     def _attempt(self, work: Coroutine[Any, Any, Any], wish: Model, *, solves: bool = True) -> None:
         """Make a change, and hold the kernel to the wish or to what was before.
 
@@ -231,18 +238,20 @@ class ChangeSets(RuleBasedStateMachine):
         """Let a plugin fail at a step of the next change, if it comes there."""
         FAULTS[plugin] = step
 
-    @rule(plugin=st.sampled_from(sorted(PLUGINS)), version=st.sampled_from((None, *VERSIONS)))
-    def enable(self, plugin: str, version: str | None) -> None:
+    @rule(plugin=st.sampled_from(sorted(PLUGINS)), version=st.sampled_from((None, *VERSIONS)), fault=STEPS)
+    def enable(self, plugin: str, version: str | None, fault: str | None) -> None:
         """Enable a plugin, upgrade or downgrade it."""
+        self._let_fail(plugin, fault)
         disabled = self.model.disabled - {plugin, *PLUGINS[plugin].depends}
         if set(PLUGINS[plugin].depends) & self.model.disabled:
             return  # refused by the resolver, which other tests hold to account
         wish = evolve(self.model, enabled={**self.model.enabled, plugin: version}, disabled=disabled)
         self._attempt(self.kernel.enable(plugin if version is None else f"{plugin}=={version}"), wish)
 
-    @rule(plugin=st.sampled_from(sorted(PLUGINS)))
-    def disable(self, plugin: str) -> None:
+    @rule(plugin=st.sampled_from(sorted(PLUGINS)), fault=STEPS)
+    def disable(self, plugin: str, fault: str | None) -> None:
         """Disable a plugin with what depends on it."""
+        self._let_fail(plugin, fault)
         if plugin not in self.model.versions:
             return
         gone = {plugin, *self.model.dependants(plugin)}
@@ -263,9 +272,10 @@ class ChangeSets(RuleBasedStateMachine):
             if not MET:
                 assert self.kernel.ports()[port].serving == name
 
-    @rule(plugin=st.sampled_from(sorted(PLUGINS)), reload=st.booleans())
-    def renew(self, plugin: str, reload: bool) -> None:
+    @rule(plugin=st.sampled_from(sorted(PLUGINS)), reload=st.booleans(), fault=STEPS)
+    def renew(self, plugin: str, reload: bool, fault: str | None) -> None:
         """Give an open plugin other settings, or read its code anew."""
+        self._let_fail(plugin, fault)
         if plugin in self.model.versions:
             values = {"number": next(self.numbers)}
             work = self.kernel.reload(plugin) if reload else self.kernel.configure(plugin, values)
@@ -275,9 +285,12 @@ class ChangeSets(RuleBasedStateMachine):
         on=st.lists(st.sampled_from(sorted(PLUGINS)), max_size=3, unique=True),
         configured=st.lists(st.sampled_from(sorted(PLUGINS)), max_size=3, unique=True),
         version=st.sampled_from((None, *VERSIONS)),
+        fault=STEPS,
     )
-    def many(self, on: list[str], configured: list[str], version: str | None) -> None:
-        """Change many plugins at once."""
+    def many(self, on: list[str], configured: list[str], version: str | None, fault: str | None) -> None:
+        """Change many plugins at once; the last of them may fail."""
+        for plugin in [*on, *configured][-1:]:
+            self._let_fail(plugin, fault)
         depends = {far for each in on for far in PLUGINS[each].depends}
         if (depends - set(on)) & self.model.disabled:
             return
