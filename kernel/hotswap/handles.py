@@ -125,9 +125,10 @@ _HOOKED = {
     "async": """
 async def {name}({parameters}):
     _hotswap_hooks = self._slot.hooks.get("{name}")
-    if _hotswap_hooks is None:
+    _hotswap_rest = None if _hotswap_hooks is None else _hotswap_hooks.enter({{{mapping}}}, self._consumer)
+    if _hotswap_rest is None:
         return await _plain(self, {arguments})
-    return await _hotswap_hooks.call(_plain.__get__(self), {{{mapping}}}, source=self._consumer)
+    return await _hotswap_rest(_plain.__get__(self))
 """,
     "stream": """
 async def {name}({parameters}):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from hotswap.errors import HookInvalid
-from hotswap.hook_chain import Entry
+from hotswap.hook_entry import Entry
+from hotswap.hook_leases import Draining
 from hotswap.hook_registry import HookRegistry
 from hotswap_ports.hooks import Handler
 
@@ -16,9 +17,11 @@ class Staging:
     After that ``on`` takes effect at once. ``discard`` ends it, whichever state it is in.
     """
 
-    def __init__(self, registry: HookRegistry, source: str) -> None:
+    def __init__(self, registry: HookRegistry, draining: Draining, source: str) -> None:
         self.source = source
         self._registry = registry
+        self._draining = draining
+        self._owner = object()
         self._pending: list[Entry] = []
         self._in_force: list[Entry] = []
         self._live = False
@@ -36,7 +39,7 @@ class Staging:
         """Register a handler as ``Hooks.on`` does, with the same errors; ended, it takes nothing more (HookInvalid)."""
         if self._ended:
             raise HookInvalid(point, f"plugin {self.source!r} has been disabled.")
-        entry = self._registry.entry(point, handler, self.source, priority, before, after)
+        entry = self._registry.entry(point, handler, self.source, priority, before, after, self._owner)
         if self._live:
             self._registry.replace((), (entry,))
             self._in_force.append(entry)
@@ -57,6 +60,18 @@ class Staging:
     def discard(self) -> None:
         """Forget what was collected, take out what is in force, and take nothing more."""
         switch(self._registry, leave=(self,))
+
+    async def drained(self, seconds: float) -> None:
+        """Wait until no call is in one of the handlers that have left, or may still come to one.
+
+        Who waits for this within a handler is not waited for.
+
+        Raises:
+            DrainTimeout: some had not passed them within ``seconds``. Handlers that were still at work are named and
+                were cancelled, and only they. No call is: each goes on, past those of the handlers that it had yet
+                to come to.
+        """
+        await self._draining.drained(self._owner, self.source, seconds)
 
     def _undo(self, entry: Entry) -> None:
         if entry in self._pending:
