@@ -607,10 +607,9 @@ class TestHandlers:
 
     @pytest.mark.parametrize("count", [1, 2, 10, 11, 40])
     @pytest.mark.parametrize("kinds", ["sync", "async", "waits", "mixed"])
-    async def test_handlers_run_alike_whatever_they_are_and_however_many(
-        self, hooks: Hooks, count: int, kinds: str
-    ) -> None:
+    async def test_handlers_run_alike_whatever_they_are_and_however_many(self, count: int, kinds: str) -> None:
         """Plain functions, async ones and ones that wait run in order, see each other's changes, and are counted."""
+        hooks = Hooks(PORTS)
 
         def sync(event: HookEvent) -> Modify:
             return Modify({"arguments": {"value": event.data["arguments"]["value"] + "s"}})
