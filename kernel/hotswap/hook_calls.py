@@ -195,7 +195,7 @@ class MethodHooks(Leased):
         if self.retired is not None:
             latest = self._latest(self._port, self._method)
             hooked = invoke(**arguments) if latest is None else latest.stream(invoke, arguments, source=source)
-            async with aclosing(_items(hooked)) as items:
+            async with aclosing(items_of(hooked)) as items:
                 async for item in items:
                     yield item
             return
@@ -209,7 +209,7 @@ class MethodHooks(Leased):
                 await self._run(self._pre, before)
                 arguments, skip = before.arguments, before.skip
             try:
-                async with aclosing(_items(invoke(**arguments) if skip is None else skip.result)) as items:
+                async with aclosing(items_of(invoke(**arguments) if skip is None else skip.result)) as items:
                     async for item in items:
                         yield item
             except Exception as error:
@@ -262,7 +262,8 @@ def _only(changes: Mapping[str, Any], key: str) -> Any:
     return changes[key]
 
 
-async def _items(items: Any) -> AsyncGenerator[Any, None]:
+async def items_of(items: Any) -> AsyncGenerator[Any, None]:
+    """Iterate over any iterable, async or not, and close it where it can be closed."""
     if not hasattr(items, "__aiter__"):
         for item in items:
             yield item

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Self, TypeAlias
 
 from attrs import frozen
 
 from hotswap.errors import HookAborted
 from hotswap.hook_code import Run, inside, written_out
-from hotswap.hook_deadline import DONE, Deadline, watched
+from hotswap.hook_deadline import DONE, Deadline, Steps, watched
 from hotswap.hook_entry import Entry
 from hotswap.hook_order import APPLICATION, in_order
 from hotswap.hook_record import HookRecord, Tally
@@ -105,11 +105,10 @@ class Chain:
 
     def begin(self, work: Coroutine[Any, Any, None], moment: Moment) -> Awaitable[None] | None:
         """Take the first step of a run; return the rest of it where it waits."""
-        steps = work.__await__()
-        awaited = next(steps, DONE)
-        return None if awaited is DONE else self.waits(steps, awaited, moment)
+        awaited = next(work.__await__(), DONE)
+        return None if awaited is DONE else self.waits(work, awaited, moment)
 
-    async def waits(self, steps: Generator[Any, Any, None], awaited: Any, moment: Moment) -> None:
+    async def waits(self, steps: Steps, awaited: Any, moment: Moment) -> None:
         """Go on with a run in which a handler waits."""
         self.waiting.add(moment)
         try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
 from types import coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
+
+Steps: TypeAlias = Generator[Any, Any, None] | Coroutine[Any, Any, None]
 
 
 class Deadline:
@@ -72,13 +74,12 @@ DONE = object()
 
 
 @coroutine
-def watched(
-    steps: Generator[Any, Any, None], awaited: Any, watch: Watched, seconds: float
-) -> Generator[Any, Any, None]:
+def watched(_hotswap_steps: Steps, awaited: Any, watch: Watched, seconds: float) -> Generator[Any, Any, None]:
     """Go on with work that waits for ``awaited`` after its first step, with a deadline on ``watch``.
 
     Most handlers never wait, and ``asyncio.timeout`` around each would cost more than they do. So the first step of a
-    stage is taken by hand, and only what comes back from it unfinished gets a timer.
+    stage is taken by hand, and only what comes back from it unfinished gets a timer. Who follows what a task awaits
+    finds the work in ``_hotswap_steps``, a local of this frame.
     """
     task = asyncio.current_task()
     deadline = watch.deadline = None if task is None else Deadline(seconds, task)
@@ -89,12 +90,12 @@ def watched(
             try:
                 sent = yield awaited
             except GeneratorExit:
-                steps.close()
+                _hotswap_steps.close()
                 raise
             except BaseException as error:  # noqa: BLE001 - handed on to the work, which decides
-                awaited = steps.throw(error)
+                awaited = _hotswap_steps.throw(error)
             else:
-                awaited = steps.send(sent)
+                awaited = _hotswap_steps.send(sent)
     except StopIteration:
         return
     finally:

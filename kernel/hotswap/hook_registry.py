@@ -80,6 +80,12 @@ class HookRegistry:
             for key, entries in joining.items()
         }
 
+    def touch(self, entries: Iterable[Entry]) -> None:
+        """Tell that the chains of some handlers are to be made anew, though no handler comes or leaves."""
+        keys = {key for entry in entries for key in _keys(entry)}
+        if keys:
+            self._tell(keys)
+
     def replace(self, gone: Iterable[Entry], new: Collection[Entry]) -> None:
         """Take some handlers out (those that are not there any more are passed over) and put others in force.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from hotswap.errors import HookInvalid
 from hotswap.hook_entry import Entry
+from hotswap.hook_holding import Hold, Holds
 from hotswap.hook_leases import Draining
 from hotswap.hook_registry import HookRegistry
 from hotswap_ports.hooks import Handler
@@ -17,10 +18,11 @@ class Staging:
     After that ``on`` takes effect at once. ``discard`` ends it, whichever state it is in.
     """
 
-    def __init__(self, registry: HookRegistry, draining: Draining, source: str) -> None:
+    def __init__(self, registry: HookRegistry, draining: Draining, holds: Holds, source: str) -> None:
         self.source = source
         self._registry = registry
         self._draining = draining
+        self._holds = holds
         self._owner = object()
         self._pending: list[Entry] = []
         self._in_force: list[Entry] = []
@@ -61,8 +63,26 @@ class Staging:
         """Forget what was collected, take out what is in force, and take nothing more."""
         switch(self._registry, leave=(self,))
 
+    def hold(self, seconds: float) -> Callable[[], None]:
+        """Let new calls wait that would come to these handlers, until what is returned is called.
+
+        For a plugin that is closed before another generation of it is in force: hold, ``drained``, close, open the
+        other, switch, release. A call that waited goes to the handlers that are in force then; one that has waited
+        for ``seconds`` goes past these, which is logged. The plugin's own calls, calls from within a handler, and
+        calls from within a call that ``drained`` waits for do not wait: they go past these handlers at once.
+        """
+        hold = Hold(self._owner, self.source, seconds)
+        self._holds.add(hold)
+        self._registry.touch(self._in_force)
+
+        def release() -> None:
+            self._holds.end(hold)
+            self._registry.touch(self._in_force)
+
+        return release
+
     async def drained(self, seconds: float) -> None:
-        """Wait until no call is in one of the handlers that have left, or may still come to one.
+        """Wait until no call is in one of the handlers that have left or are held, or may still come to one.
 
         Who waits for this within a handler is not waited for.
 

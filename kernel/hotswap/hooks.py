@@ -18,6 +18,7 @@ from typing import Any
 from hotswap.hook_calls import MethodHooks, surroundings
 from hotswap.hook_chain import HookResult
 from hotswap.hook_fired import FiredHooks, HookOutcome
+from hotswap.hook_holding import HeldHooks, Holds, wait_for
 from hotswap.hook_leases import Draining, Leased
 from hotswap.hook_points import Points, Stage
 from hotswap.hook_record import HookCount, HookFailure, HookRecord
@@ -52,6 +53,7 @@ class Hooks:
         self._compiled: dict[tuple[str, str], MethodHooks] = {}
         self._fired: dict[str, FiredHooks] = {}
         self._draining = Draining()
+        self._holds = Holds()
 
     def on(
         self,
@@ -80,7 +82,7 @@ class Hooks:
 
     def staged(self, source: str) -> Staging:
         """Return what collects the handlers of a plugin that is being opened."""
-        return Staging(self._registry, self._draining, source)
+        return Staging(self._registry, self._draining, self._holds, source)
 
     def switch(self, come: Iterable[Staging] = (), leave: Iterable[Staging] = ()) -> None:
         """Let the handlers of some plugins leave and those of others come, in one step: all of it or nothing.
@@ -109,8 +111,10 @@ class Hooks:
         entries = {stage: found for stage in stages if (found := self._registry.chain((port, method, stage)))}
         if not entries:
             return None
-        compiled = MethodHooks(port, method, entries, self.record, self.handler_timeout, self.for_method)
-        self._compiled[port, method] = compiled
+        holds = self._holds.among(each for found in entries.values() for each in found)
+        free = {stage: self._holds.free(found) for stage, found in entries.items()}
+        parts = (port, method, free, self.record, self.handler_timeout, self.for_method)
+        compiled = self._compiled[port, method] = HeldHooks(*parts, holds) if holds else MethodHooks(*parts)
         return compiled
 
     async def fire(
@@ -122,14 +126,16 @@ class Hooks:
             HookAborted: a handler returned Abort.
             HookInvalid: there is no such point, or it belongs to the calls of a port.
         """
+        context = surroundings.get() if context is None else context
+        await wait_for(self._holds.among(self._registry.chain(point)), context.source)
         fired = self._fired.get(point)
         if fired is None:
             self.points.check_fired(point)
-            entries = self._registry.chain(point)
+            entries = self._holds.free(self._registry.chain(point))
             if not entries:
                 return HookOutcome(point, MappingProxyType(dict(data or {})))
             fired = self._fired[point] = FiredHooks(point, entries, self.record, self.handler_timeout)
-        return await fired.fire(dict(data or {}), surroundings.get() if context is None else context)
+        return await fired.fire(dict(data or {}), context)
 
     def registered(self, source: str | None = None) -> Sequence[tuple[str, str, int]]:
         """Return point, plugin id and priority of every handler in force, in the order they came."""

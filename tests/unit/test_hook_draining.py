@@ -403,6 +403,33 @@ async def test_a_plugin_may_be_made_to_leave_from_within_a_handler(hooks: Hooks,
         assert seen == ["left"]
 
 
+async def test_a_handler_is_found_by_what_its_task_awaits(hooks: Hooks) -> None:
+    """Who looks for a call that is stuck finds the frames of handlers, and of what they call, from the task on."""
+    gate = Gate()
+    staged(hooks, "p", pre_storage__put=gate)
+    hooks.on("pre_storage.get", lambda event: put(hooks))
+    found = hooks.for_method("storage", "get")
+    assert found is not None
+    inner = found
+
+    async def caller() -> str:
+        result: str = await inner.call(put, {"hooks": hooks})
+        return result
+
+    task = asyncio.create_task(caller())
+    await gate.reached.wait()
+    names: list[str] = []
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None)
+        following = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+        names += [] if frame is None else [frame.f_code.co_name]
+        awaited = following if frame is None else frame.f_locals.get("_hotswap_steps", following)
+    assert [each for each in names if each in ("put", "__call__")] == ["put", "__call__"]
+    gate.open.set()
+    assert await task == "put k"
+
+
 async def test_nothing_of_a_plugin_is_kept_when_its_calls_have_ended(hooks: Hooks) -> None:
     """When the last call that began with a plugin's handlers has ended, nothing leads to them."""
 
