@@ -352,6 +352,29 @@ async def test_a_handler_that_does_not_let_go_is_left(hooks: Hooks) -> None:
     assert await call == "put k"
 
 
+async def test_a_handler_outside_of_any_task_is_named(hooks: Hooks) -> None:
+    """A call that somebody drives by hand, in no task, cannot be cancelled; it is named, and goes on."""
+
+    class Once:
+        def __await__(self) -> Any:
+            yield None
+
+    async def waits(event: HookEvent) -> None:
+        await Once()
+
+    staging = staged(hooks, "p", pre_storage__put=waits)
+    call = put(hooks)
+    begun = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(lambda: begun.set_result(call.send(None)))  # type: ignore[attr-defined]
+    await begun
+    staging.discard()
+    with pytest.raises(DrainTimeout) as late:
+        await staging.drained(0.01)
+    assert late.value.calls == ("pre_storage.put, outside of any task",)
+    with pytest.raises(StopIteration, match="put k"):
+        call.send(None)  # type: ignore[attr-defined]
+
+
 async def test_a_cancelled_wait_is_cancelled(hooks: Hooks) -> None:
     """Who is cancelled while it waits ends cancelled, and no handler with it."""
     gate = Gate()

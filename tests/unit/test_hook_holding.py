@@ -120,6 +120,16 @@ async def test_calls_inside_are_drained_while_others_wait(hooks: Hooks, seen: li
     assert await waiting == "put"
 
 
+async def test_a_plugin_may_leave_while_it_is_held(hooks: Hooks, seen: list[str], old: Plugin) -> None:
+    """Calls that waited for a plugin of which no other generation came go on without it."""
+    release = old.staging.hold(5)
+    waiting = await begin(put(hooks), stream(hooks), fire(hooks))
+    old.staging.discard()
+    release()
+    assert await asyncio.gather(*waiting) == ["put", [1], []]
+    assert seen == []
+
+
 async def test_the_old_handlers_serve_on_when_nothing_came_of_it(hooks: Hooks, seen: list[str], old: Plugin) -> None:
     """Released without a switch, the calls that waited come to the handlers they would have come to."""
     release = old.staging.hold(5)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import copy
 import gc
+import inspect
 import pickle
 import weakref
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import permutations
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from attrs import evolve
@@ -22,6 +23,9 @@ from hotswap.errors import HookAborted, HookInvalid
 from hotswap.hook_points import FIRED
 from hotswap.hook_record import KEPT_FAILURES
 from hotswap.hooks import Hooks, MethodHooks, surroundings
+from hotswap.slots import Generation, Provider
+from hotswap.wiring import Wiring
+from hotswap_ports import Port
 from hotswap_ports.hooks import Abort, Continue, HookContext, HookEvent, Modify, Skip
 
 PORTS = {
@@ -855,6 +859,58 @@ class TestStreams:
         hooks.on("pre_llm_request", noting([], ""))
         stream = around(hooks, "ai", "stream").stream(Once, {})
         assert [each async for each in stream] == ["only"]
+
+
+class Feed(Port):
+    """A port with every kind of parameter."""
+
+    PORT: ClassVar[str] = "feed"
+    VERSION: ClassVar[str] = "1.0.0"
+
+    async def one(self, first: int, /, second: int = 2, *rest: int, third: int, **more: int) -> tuple[Any, ...]:
+        """Return the arguments."""
+        raise NotImplementedError
+
+    def many(self, *items: int, **more: int) -> AsyncIterator[int]:
+        """Yield the arguments."""
+        raise NotImplementedError
+
+
+class Feeder(Feed):
+    async def one(self, first: int, /, second: int = 2, *rest: int, third: int, **more: int) -> tuple[Any, ...]:
+        return first, second, rest, third, more
+
+    async def many(self, *items: int, **more: int) -> AsyncIterator[int]:
+        for each in (*items, *more.values()):
+            yield each
+
+
+class TestHandles:
+    @pytest.fixture
+    def hooks(self) -> Hooks:
+        return Hooks({"feed": ("one", "many")})
+
+    @pytest.fixture
+    def feed(self, hooks: Hooks) -> Feed:
+        """Return a live handle, wired as a kernel does it."""
+        wiring = Wiring({}, hooks)
+        wiring.switch([Feed], [Generation(Provider("feed", "feeder", "feeder", "1.0.0"), Feeder(), 1)], [])
+        return wiring.handle(Feed, None)
+
+    @pytest.mark.parametrize("point", ["pre_feed.one", "post_feed.one", "error_feed.one"])
+    async def test_every_kind_of_argument_arrives(self, hooks: Hooks, feed: Feed, point: str) -> None:
+        """Arguments behind * and ** arrive as they were given, whichever hooks there are."""
+        hooks.on(point, lambda event: None)
+        assert await feed.one(1, 5, 6, 7, third=3, x=9) == (1, 5, (6, 7), 3, {"x": 9})
+        assert await feed.one(1, third=3) == (1, 2, (), 3, {})
+        assert inspect.signature(feed.one) == inspect.signature(Feeder().one)
+
+    async def test_arguments_behind_stars_are_replaced_by_name(self, hooks: Hooks, feed: Feed) -> None:
+        """A handler gives other ones under the name of their parameter, for calls and for streams."""
+        hooks.on("pre_feed.one", lambda event: Modify({"arguments": {"rest": [8], "more": {"y": 1}, "third": 4}}))
+        hooks.on("pre_feed.many", lambda event: Modify({"arguments": {"items": event.data["arguments"]["items"] * 2}}))
+        assert await feed.one(1, 5, 6, third=3, x=9) == (1, 5, (8,), 4, {"y": 1})
+        assert [each async for each in feed.many(1, 2, x=3)] == [1, 2, 1, 2, 3]
 
 
 class TestFire:
