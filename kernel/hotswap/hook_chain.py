@@ -13,6 +13,7 @@ from typing import Any, Self, TypeAlias
 from attrs import frozen
 
 from hotswap.errors import HookAborted
+from hotswap.handles import FAILURES
 from hotswap.hook_code import Run, inside, written_out
 from hotswap.hook_deadline import DONE, Deadline, Steps, watched
 from hotswap.hook_entry import Entry
@@ -22,7 +23,7 @@ from hotswap_ports.hooks import Abort, Action, Continue, HookContext, HookEvent,
 
 _ACTIONS = (Continue, Modify, Skip, Abort)
 
-Failure: TypeAlias = Exception | asyncio.CancelledError
+Failure: TypeAlias = Exception | asyncio.CancelledError | SystemExit
 
 
 class Unusable(Exception):
@@ -73,10 +74,15 @@ class HookResult:
 class Chain:
     """The handlers of one stage, in their order."""
 
-    __slots__ = ("_record", "_seconds", "_tally", "entries", "gone", "moved", "run", "waiting")
+    __slots__ = ("_record", "_seconds", "_steps", "_tally", "entries", "gone", "moved", "run", "waiting")
 
     def __init__(self, entries: Iterable[Entry], record: HookRecord, seconds: float) -> None:
         self.entries = in_order(entries)
+        # What the loop reads of an entry stands beside it: the loop is paid by every call with more than a few hooks.
+        self._steps = tuple(
+            (at, each, each.handler, each.is_async, each.point, each.count, each.mark)
+            for at, each in enumerate(self.entries)
+        )
         self.waiting: set[Moment] = set()
         """Runs in which a handler has waited, until their end."""
         self.gone: frozenset[Entry] = frozenset()
@@ -134,27 +140,33 @@ class Chain:
         """Run the handlers from the one at ``begin`` on."""
         busy = inside.get()
         event: HookEvent | None = None
+        last = ""
+        quiet = moment.results is None
         try:
-            for at in range(begin, len(self.entries)):
-                entry = self.entries[at]
-                if busy >= entry.mark or entry in self.gone:
+            for at, entry, handler, is_async, point, count, mark in self._steps[begin:]:
+                if (busy and busy >= mark) or (self.gone and entry in self.gone):
                     continue
                 moment.at = at
-                inside.set(busy | entry.mark)
-                if event is None or event.point is not entry.point or event.data is not moment.data:
-                    event = new_event(entry.point, moment.data, moment.context)
-                entry.count.alone += 1
+                inside.set(busy | mark if busy else mark)
+                if event is None or last is not point:
+                    last = point
+                    event = new_event(point, moment.data, moment.context)
+                count.alone += 1
                 answer: Any = None
                 failed: Failure | None = None
                 try:
-                    answer = await entry.handler(event) if entry.is_async else entry.handler(event)  # type: ignore[misc]
+                    answer = await handler(event) if is_async else handler(event)  # type: ignore[misc]
                     if answer is not None and type(answer) not in _ACTIONS:
                         answer = await _action(answer)
-                except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - settled as the handler's own
+                except FAILURES as error:  # settled as the handler's own
                     failed = error
+                if answer is None and failed is None and quiet and moment.deadline is None:
+                    continue
                 self._settle(moment, entry, answer, failed)
                 if moment.skip is not None:
                     return
+                if answer is not None:
+                    event = None
         finally:
             inside.set(busy)
 
@@ -168,7 +180,7 @@ class Chain:
             inside.set(busy | entry.mark)
             try:
                 answer = await _action(answer)
-            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - settled as the handler's own
+            except FAILURES as error:  # settled as the handler's own
                 failed = error
             finally:
                 inside.set(busy)
@@ -186,7 +198,7 @@ class Chain:
         late = "" if moment.deadline is None else moment.deadline.end()
         if self.moved is not None:
             self.moved()
-        problem = _problem(failed, late) if isinstance(failed, asyncio.CancelledError) else failed
+        problem = failed if failed is None or isinstance(failed, Exception) else _problem(failed, late)
         if problem is None:
             problem = self._apply(moment, entry, answer)
         if problem is not None:
@@ -212,8 +224,10 @@ def _walk(chain: Chain, moment: Moment) -> Awaitable[None] | None:
     return chain.begin(chain.walk(moment), moment)
 
 
-def _problem(error: asyncio.CancelledError, late: str) -> Exception:
-    """Return the failure behind a cancellation, or raise it again where somebody else wants the task to end."""
+def _problem(error: asyncio.CancelledError | SystemExit, late: str) -> Exception:
+    """Return the failure behind what would end a task, or raise it again where somebody else wants the task to end."""
+    if isinstance(error, SystemExit):
+        return RuntimeError(f"it called sys.exit({error.code!r})")
     if late:
         return TimeoutError(late)
     task = asyncio.current_task()

@@ -6,7 +6,6 @@ comes from within a handler, ``Chain.rest`` and ``Chain.walk`` go on with a loop
 
 from __future__ import annotations
 
-from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from functools import lru_cache
@@ -14,6 +13,7 @@ from textwrap import indent
 from types import coroutine
 from typing import Any, Protocol, TypeAlias
 
+from hotswap.handles import FAILURES
 from hotswap.hook_deadline import DONE
 from hotswap.hook_record import Tally
 from hotswap_ports.hooks import Continue, Handler, new_event
@@ -51,7 +51,7 @@ def bind(tally, {names}):
         answer = failed = None
         try:
 {handlers}
-        except (Exception, CancelledError) as error:
+        except FAILURES as error:
             answer, failed = None, error
         finally:
             enter(NOBODY)
@@ -79,9 +79,9 @@ _ASYNC = """\
 """
 
 _NAMES = {
-    "CancelledError": CancelledError,
     "Continue": Continue,
     "DONE": DONE,
+    "FAILURES": FAILURES,
     "NOBODY": NOBODY,
     "coroutine": coroutine,
     "enter": inside.set,

@@ -17,27 +17,31 @@ class Deadline:
     catches the cancellation and goes on is cancelled again after the same time.
     """
 
-    __slots__ = ("_cancelling", "_fired", "_reason", "_seconds", "_timer", "since", "task")
+    __slots__ = ("_cancelling", "_fired", "_loop", "_reason", "_seconds", "_timer", "since", "task")
 
     def __init__(self, seconds: float, task: asyncio.Task[Any]) -> None:
         self._seconds = seconds
-        self.task = task
+        self._loop = task.get_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._fired = 0
         self._reason = ""
         self._cancelling = 0
+        self.task = task
         self.since = 0.0
         """When the handler began to wait, by the loop's clock."""
+
+    @property
+    def age(self) -> float:
+        """Return the seconds that the handler has waited."""
+        return self._loop.time() - self.since
 
     def begin(self) -> None:
         """Start the clock, unless it runs."""
         if self._timer is None:
             self._cancelling = self.task.cancelling()
-            self._fired = 0
-            self._reason = f"it did not answer within {self._seconds:g} s"
-            loop = self.task.get_loop()
-            self.since = loop.time()
-            self._timer = loop.call_later(self._seconds, self._expire)
+            self._reason = ""
+            self.since = self._loop.time()
+            self._timer = self._loop.call_at(self.since + self._seconds, self._expire)
 
     def end(self) -> str:
         """Stop the clock; say why the task was cancelled, if it was by this, and by nobody else."""
@@ -48,7 +52,9 @@ class Deadline:
         left = self._cancelling
         for _ in range(fired):
             left = self.task.uncancel()
-        return self._reason if fired and left <= self._cancelling else ""
+        if not fired or left > self._cancelling:
+            return ""
+        return self._reason or f"it did not answer within {self._seconds:g} s"
 
     def cut(self, reason: str) -> None:
         """Let the time be up now."""
@@ -59,7 +65,7 @@ class Deadline:
 
     def _expire(self) -> None:
         self._fired += 1
-        self._timer = self.task.get_loop().call_later(self._seconds, self._expire)
+        self._timer = self._loop.call_later(self._seconds, self._expire)
         self.task.cancel()
 
 

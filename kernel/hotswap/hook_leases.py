@@ -168,6 +168,5 @@ def _cut(entry: Entry, moment: Moment) -> str:
     deadline = moment.deadline
     if deadline is None:
         return f"{entry.point}, outside of any task"
-    waited = deadline.task.get_loop().time() - deadline.since
     deadline.cut("its plugin is going away")
-    return f"{entry.point} in task {deadline.task.get_name()}, after {waited:.1f} s"
+    return f"{entry.point} in task {deadline.task.get_name()}, after {deadline.age:.1f} s"

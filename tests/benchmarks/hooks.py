@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Generator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 if __package__ in (None, ""):  # run as a file: its folder is what Python puts on the path
     sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -109,28 +110,24 @@ def live(handler: Handler) -> Call:
     return wiring.handle(Storage, None).read
 
 
-def wrapped(is_async: bool) -> Call | None:
-    """Return a pluggy hook with five wrappers; None where pluggy is not there."""
-    try:
-        import pluggy
-    except ImportError:
-        return None
-    mark = pluggy.HookimplMarker("bench")
+def _implementations(mark: Any, is_async: bool) -> tuple[type, type]:
+    """Return pluggy's implementation of the call, and a wrapper around it."""
 
-    class Spec:
-        @pluggy.HookspecMarker("bench")(firstresult=True)
-        def read(self, key: str) -> object: ...
-
-    class Implementation:
+    class Plain:
         @mark
         def read(self, key: str) -> object:
-            return read(key) if is_async else VALUE
+            return VALUE
 
     class Wrapper:
         @mark(wrapper=True)
         def read(self, key: str) -> Generator[None, object, object]:
             SEEN[key] = SEEN.get(key, 0) + 1
             return (yield)
+
+    class Async:
+        @mark
+        def read(self, key: str) -> object:
+            return read(key)
 
     class AsyncWrapper:
         @mark(wrapper=True)
@@ -143,11 +140,26 @@ def wrapped(is_async: bool) -> Call | None:
 
             return around()
 
+    return (Async, AsyncWrapper) if is_async else (Plain, Wrapper)
+
+
+def wrapped(is_async: bool) -> Call | None:
+    """Return a pluggy hook with five wrappers; None where pluggy is not there."""
+    try:
+        import pluggy
+    except ImportError:
+        return None
+
+    class Spec:
+        @pluggy.HookspecMarker("bench")(firstresult=True)
+        def read(self, key: str) -> object: ...
+
+    implementation, wrapper = _implementations(pluggy.HookimplMarker("bench"), is_async)
     manager = pluggy.PluginManager("bench")
     manager.add_hookspecs(Spec)
-    manager.register(Implementation())
+    manager.register(implementation())
     for _ in range(HANDLERS):
-        manager.register(AsyncWrapper() if is_async else Wrapper())
+        manager.register(wrapper())
     hook = manager.hook.read
     print(f"beside pluggy {pluggy.__version__}", file=sys.stderr)
 

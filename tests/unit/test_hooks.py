@@ -7,6 +7,7 @@ import copy
 import gc
 import inspect
 import pickle
+import sys
 import weakref
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -526,6 +527,18 @@ class TestFailures:
         hooks.on("pre_storage.put", on_cancelled)
         assert await call_put(hooks) == "k=v"
         assert failures(hooks) == ["RuntimeError: it waited for something that was cancelled"]
+
+    @pytest.mark.parametrize("count", [1, 11])
+    async def test_a_handler_does_not_end_its_host(self, hooks: Hooks, count: int) -> None:
+        """SystemExit is a failure like any other."""
+
+        async def leaves(event: HookEvent) -> None:
+            sys.exit(3)
+
+        for _ in range(count):
+            hooks.on("pre_storage.put", leaves)
+        assert await call_put(hooks) == "k=v"
+        assert failures(hooks) == ["RuntimeError: it called sys.exit(3)"] * count
 
     async def test_old_failures_make_room(self, hooks: Hooks) -> None:
         """Only so many failures are kept, and an error's objects are not kept alive by them."""
