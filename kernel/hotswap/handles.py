@@ -128,9 +128,10 @@ _HOOKED = {
     "async": """
 async def {name}({parameters}):
     _hotswap_hooks = self._slot.hooks.get("{name}")
-    if _hotswap_hooks is None:
+    _hotswap_rest = None if _hotswap_hooks is None else _hotswap_hooks.enter({{{mapping}}}, self._consumer)
+    if _hotswap_rest is None:
         return await _plain(self, {arguments})
-    return await _hotswap_hooks.call(_plain.__get__(self), {{{mapping}}}, source=self._consumer)
+    return await _hotswap_rest(_by_name.__get__(self))
 """,
     "stream": """
 async def {name}({parameters}):
@@ -138,7 +139,7 @@ async def {name}({parameters}):
     _hotswap_items = (
         _plain(self, {arguments})
         if _hotswap_hooks is None
-        else _hotswap_hooks.stream(_plain.__get__(self), {{{mapping}}}, source=self._consumer)
+        else _hotswap_hooks.stream(_by_name.__get__(self), {{{mapping}}}, source=self._consumer)
     )
     try:
         async for _hotswap_item in _hotswap_items:
@@ -204,6 +205,29 @@ def handle_class(port: type[P]) -> type[P]:
     return type(f"{port.__name__}Handle", (port,), body)
 
 
+def _by_name(method: PortMethod, plain: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``plain`` for callers that give every argument by its name, those behind ``*`` and ``**`` included."""
+    parameters = method.signature.parameters
+    if not any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in parameters.values()):
+        return plain
+
+    def call(self: Any, /, **given: Any) -> Any:
+        values: list[Any] = []
+        named: dict[str, Any] = {}
+        for name, each in parameters.items():
+            if each.kind is each.VAR_POSITIONAL:
+                values.extend(given[name])
+            elif each.kind is each.VAR_KEYWORD:
+                named.update(given[name])
+            elif each.kind is each.KEYWORD_ONLY:
+                named[name] = given[name]
+            else:
+                values.append(given[name])
+        return plain(self, *values, **named)
+
+    return call
+
+
 @cache
 def hooked_class(port: type[P], methods: frozenset[str]) -> type[P]:
     """Return a handle class whose ``methods`` go through the slot's hooks."""
@@ -211,5 +235,7 @@ def hooked_class(port: type[P], methods: frozenset[str]) -> type[P]:
     body: dict[str, Any] = {"__slots__": (), "__doc__": port.__doc__, "__module__": port.__module__}
     for method in port_methods(port):
         if method.name in methods and method.kind != "sync":
-            body[method.name] = compile_method(method, _HOOKED[method.kind], {"_plain": getattr(base, method.name)})
+            plain = getattr(base, method.name)
+            names = {"_plain": plain, "_by_name": _by_name(method, plain)}
+            body[method.name] = compile_method(method, _HOOKED[method.kind], names)
     return type(f"{port.__name__}Handle", (base,), body)

@@ -7,55 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Iterable, Mapping
-from contextvars import ContextVar
-from datetime import UTC, datetime
-from functools import partial
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, Self, TypeAlias
 
-from attrs import field, frozen
+from attrs import frozen
 
 from hotswap.errors import HookAborted
-from hotswap.hook_deadline import Deadline, watched
+from hotswap.handles import FAILURES
+from hotswap.hook_code import Run, inside, written_out
+from hotswap.hook_deadline import DONE, Deadline, Steps, watched
+from hotswap.hook_entry import Entry
 from hotswap.hook_order import APPLICATION, in_order
-from hotswap.hook_points import Target
-from hotswap.hook_record import HookCount, HookRecord
-from hotswap_ports.hooks import Abort, Action, Continue, Handler, HookContext, HookEvent, Modify, Skip
+from hotswap.hook_record import HookRecord, Tally
+from hotswap_ports.hooks import Abort, Action, Continue, HookContext, HookEvent, Modify, Skip, new_event
 
 _ACTIONS = (Continue, Modify, Skip, Abort)
 
-
-@frozen(eq=False)
-class Entry:
-    """One registration of a handler."""
-
-    point: str
-    source: str
-    """The plugin's id; empty for the application."""
-    handler: Handler
-    targets: frozenset[Target]
-    """The calls that the point stands for; none where it is fired by name."""
-    number: int
-    """Grows with every registration."""
-    count: HookCount
-    priority: int = 0
-    before: frozenset[str] = frozenset()
-    after: frozenset[str] = frozenset()
-    is_async: bool = field(init=False)
-
-    @is_async.default
-    def _decide(self) -> bool:
-        return _is_async(self.handler)
-
-
-_busy: ContextVar[frozenset[Entry]] = ContextVar("hotswap_busy_handlers", default=frozenset())
-"""The handlers that the current code runs in: what they call themselves goes past them, or it would never end."""
-
-
-def _is_async(handler: Any) -> bool:
-    while isinstance(handler, partial):
-        handler = handler.func
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
+Failure: TypeAlias = Exception | asyncio.CancelledError | SystemExit
 
 
 class Unusable(Exception):
@@ -65,13 +33,24 @@ class Unusable(Exception):
 class Moment:
     """What one run of a stage is about. Subclasses say what an action does to it."""
 
-    skip: Skip | None = None
-    deadline: Deadline | None = None
-    results: list[HookResult] | None = None
+    __slots__ = ("at", "context", "data", "deadline", "results", "skip")
 
-    def __init__(self, context: HookContext, data: Mapping[str, Any]) -> None:
+    at: int
+    """Which handler of the chain runs."""
+    context: HookContext
+    data: Mapping[str, Any]
+    deadline: Deadline | None
+    """There from the first time on that a handler waits."""
+    results: list[HookResult] | None
+    """Where what each handler did is noted, if somebody wants to know."""
+    skip: Skip | None
+
+    def of(self, context: HookContext, data: Mapping[str, Any]) -> Self:
+        """Fill it and return it: every hooked call makes some, and an ``__init__`` would double what that costs."""
         self.context = context
         self.data = data
+        self.deadline = self.results = self.skip = None
+        return self
 
     def modify(self, changes: Mapping[str, Any]) -> None:
         """Take other data."""
@@ -95,77 +74,140 @@ class HookResult:
 class Chain:
     """The handlers of one stage, in their order."""
 
-    __slots__ = ("_record", "_seconds", "_steps")
+    __slots__ = ("_record", "_seconds", "_steps", "_tally", "entries", "gone", "moved", "run", "waiting")
 
     def __init__(self, entries: Iterable[Entry], record: HookRecord, seconds: float) -> None:
-        # What the loop reads of an entry stands beside it: the loop is paid by every hooked call.
+        self.entries = in_order(entries)
+        # What the loop reads of an entry stands beside it: the loop is paid by every call with more than a few hooks.
         self._steps = tuple(
-            (each, each.handler, each.is_async, each.point, each.count, frozenset((each,)))
-            for each in in_order(entries)
+            (at, each, each.handler, each.is_async, each.point, each.count, each.mark)
+            for at, each in enumerate(self.entries)
         )
+        self.waiting: set[Moment] = set()
+        """Runs in which a handler has waited, until their end."""
+        self.gone: frozenset[Entry] = frozenset()
+        """Handlers that runs pass over, because their plugin could wait no longer."""
+        self.moved: Callable[[], None] | None = None
+        """Called when a run may have passed a handler; set once others have taken the chain's place."""
         self._record = record
         self._seconds = seconds
+        self._tally = Tally()
+        self.run: Run = written_out(self.entries, self._tally) or _walk
+        """Run all handlers: ``chain.run(chain, moment)``; as a bound method, it would keep itself alive.
 
-    def run(self, moment: Moment) -> Awaitable[None]:
-        """Run the handlers; ``moment`` has what came of it.
+        Returns what is to be awaited where a handler waits, and None where all have run.
 
         Raises:
-            HookAborted: a handler returned Abort.
+            HookAborted: a handler returned Abort; what is to be awaited raises it as well.
         """
-        return watched(self._run(moment), moment, self._seconds)
+        for entry in self.entries:
+            entry.count.share(self._tally)
 
-    async def _run(self, moment: Moment) -> None:
+    def settle(self) -> None:
+        """Note that there will be no further run, or that the last one has left."""
+        runs, self._tally.runs = self._tally.runs, 0
+        for entry in self.entries:
+            entry.count.take(self._tally, runs)
+
+    def begin(self, work: Coroutine[Any, Any, None], moment: Moment) -> Awaitable[None] | None:
+        """Take the first step of a run; return the rest of it where it waits."""
+        awaited = next(work.__await__(), DONE)
+        return None if awaited is DONE else self.waits(work, awaited, moment)
+
+    async def waits(self, steps: Steps, awaited: Any, moment: Moment) -> None:
+        """Go on with a run in which a handler waits."""
+        self.waiting.add(moment)
+        try:
+            await watched(steps, awaited, moment, self._seconds)
+        finally:
+            self.waiting.discard(moment)
+            if self.moved is not None:
+                self.moved()
+
+    def ahead(self, owner: object, at: int = -1) -> list[Entry]:
+        """Return the handlers of ``owner`` that a run at ``at`` is in or will come to."""
+        own = [(number, entry) for number, entry in enumerate(self.entries) if entry.owner is owner]
+        return [entry for number, entry in own if number == at or (number > at and entry not in self.gone)]
+
+    def pass_over(self, owner: object) -> None:
+        """Let every run go past the handlers of ``owner`` from now on."""
+        gone = [entry for entry in self.entries if entry.owner is owner]
+        if gone:
+            self.gone = self.gone.union(gone)
+            self.run = _walk
+
+    async def walk(self, moment: Moment, begin: int = 0) -> None:
+        """Run the handlers from the one at ``begin`` on."""
+        busy = inside.get()
         event: HookEvent | None = None
         last = ""
-        results = moment.results
-        busy = _busy.get()
-        before = _busy.set(busy)
+        quiet = moment.results is None
         try:
-            for entry, handler, is_async, point, count, alone in self._steps:
-                if busy and entry in busy:
+            for at, entry, handler, is_async, point, count, mark in self._steps[begin:]:
+                if (busy and busy >= mark) or (self.gone and entry in self.gone):
                     continue
-                _busy.set(busy | alone if busy else alone)
+                moment.at = at
+                inside.set(busy | mark if busy else mark)
                 if event is None or last is not point:
                     last = point
-                    event = HookEvent(point, datetime.now(UTC), moment.data, moment.context)
-                count.calls += 1
+                    event = new_event(point, moment.data, moment.context)
+                count.alone += 1
+                answer: Any = None
+                failed: Failure | None = None
                 try:
-                    action: Any = await handler(event) if is_async else handler(event)  # type: ignore[misc]
-                    if action is not None and type(action) not in _ACTIONS:
-                        action = await _checked(action)
-                except asyncio.CancelledError as error:
-                    self._fail(entry, moment, self._own(moment, error))
+                    answer = await handler(event) if is_async else handler(event)  # type: ignore[misc]
+                    if answer is not None and type(answer) not in _ACTIONS:
+                        answer = await _action(answer)
+                except FAILURES as error:  # settled as the handler's own
+                    failed = error
+                if answer is None and failed is None and quiet and moment.deadline is None:
                     continue
-                except Exception as error:  # noqa: BLE001 - a handler's failure is its own: logged, counted, recorded
-                    self._fail(entry, moment, error)
-                    continue
-                if moment.deadline is not None:
-                    moment.deadline.again()
-                if action is not None or results is not None:
-                    self._apply(entry, moment, action)
+                self._settle(moment, entry, answer, failed)
+                if moment.skip is not None:
+                    return
+                if answer is not None:
                     event = None
-                    if moment.skip is not None:
-                        return
         finally:
-            _busy.reset(before)
+            inside.set(busy)
 
-    def _own(self, moment: Moment, error: asyncio.CancelledError) -> Exception:
-        """Return the failure behind a cancellation, or raise it again where somebody else wants the task to end."""
-        if moment.deadline is not None and moment.deadline.end():
-            return TimeoutError(f"it did not answer within {self._seconds:g} s")
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise error
-        return RuntimeError("it waited for something that was cancelled")
+    async def rest(self, moment: Moment, answer: Any, failed: Failure | None) -> None:
+        """Settle what the handler at ``moment.at`` answered, or how it failed, and run those after it."""
+        entry = self.entries[moment.at]
+        for each in self.entries[: moment.at + 1]:
+            each.count.alone += 1
+        if answer is not None and type(answer) not in _ACTIONS:
+            busy = inside.get()
+            inside.set(busy | entry.mark)
+            try:
+                answer = await _action(answer)
+            except FAILURES as error:  # settled as the handler's own
+                failed = error
+            finally:
+                inside.set(busy)
+        self._settle(moment, entry, answer, failed)
+        if moment.skip is None:
+            await self.walk(moment, moment.at + 1)
 
-    def _fail(self, entry: Entry, moment: Moment, error: Exception) -> None:
-        if moment.deadline is not None:
-            moment.deadline.again()
-        self._record.failed(entry.point, entry.source, error)
+    def _settle(self, moment: Moment, entry: Entry, answer: Any, failed: Failure | None) -> None:
+        """Do what a handler wants, or note its failure.
+
+        Raises:
+            HookAborted: it wants to abort.
+            CancelledError: somebody else wants the task to end.
+        """
+        late = "" if moment.deadline is None else moment.deadline.end()
+        if self.moved is not None:
+            self.moved()
+        problem = failed if failed is None or isinstance(failed, Exception) else _problem(failed, late)
+        if problem is None:
+            problem = self._apply(moment, entry, answer)
+        if problem is not None:
+            self._record.failed(entry.point, entry.source, problem)
         if moment.results is not None:
-            moment.results.append(HookResult(entry.source, error=error))
+            given = None if problem is not None else answer or Continue()
+            moment.results.append(HookResult(entry.source, given, problem))
 
-    def _apply(self, entry: Entry, moment: Moment, action: Action | None) -> None:
+    def _apply(self, moment: Moment, entry: Entry, action: Action | None) -> Exception | None:
         if isinstance(action, Abort):
             raise HookAborted(entry.point, entry.source or APPLICATION, action.reason)
         try:
@@ -174,13 +216,27 @@ class Chain:
             elif isinstance(action, Skip):
                 moment.take_skip(action)
         except Unusable as error:
-            self._fail(entry, moment, error)
-            return
-        if moment.results is not None:
-            moment.results.append(HookResult(entry.source, action or Continue()))
+            return error
+        return None
 
 
-async def _checked(answer: Any) -> Action | None:
+def _walk(chain: Chain, moment: Moment) -> Awaitable[None] | None:
+    return chain.begin(chain.walk(moment), moment)
+
+
+def _problem(error: asyncio.CancelledError | SystemExit, late: str) -> Exception:
+    """Return the failure behind what would end a task, or raise it again where somebody else wants the task to end."""
+    if isinstance(error, SystemExit):
+        return RuntimeError(f"it called sys.exit({error.code!r})")
+    if late:
+        return TimeoutError(late)
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        raise error
+    return RuntimeError("it waited for something that was cancelled")
+
+
+async def _action(answer: Any) -> Action | None:
     """Return the action in an answer of another type: a subclass of one, or an awaitable from a plain function."""
     if inspect.isawaitable(answer):
         answer = await answer

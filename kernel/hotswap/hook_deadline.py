@@ -5,84 +5,105 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Generator
 from types import coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
+
+Steps: TypeAlias = Generator[Any, Any, None] | Coroutine[Any, Any, None]
 
 
 class Deadline:
     """Cancels what a task waits for when a handler takes too long; used again for each handler of a stage.
 
-    It asks the task whether somebody else wants it cancelled as well, as ``asyncio.timeout`` does.
+    It asks the task whether somebody else wants it cancelled as well, as ``asyncio.timeout`` does. A handler that
+    catches the cancellation and goes on is cancelled again after the same time.
     """
 
-    __slots__ = ("_cancelling", "_expired", "_seconds", "_task", "_timer")
+    __slots__ = ("_cancelling", "_fired", "_loop", "_reason", "_seconds", "_timer", "since", "task")
 
     def __init__(self, seconds: float, task: asyncio.Task[Any]) -> None:
         self._seconds = seconds
-        self._task = task
+        self._loop = task.get_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._expired = False
+        self._fired = 0
+        self._reason = ""
         self._cancelling = 0
+        self.task = task
+        self.since = 0.0
+        """When the handler began to wait, by the loop's clock."""
+
+    @property
+    def age(self) -> float:
+        """Return the seconds that the handler has waited."""
+        return self._loop.time() - self.since
 
     def begin(self) -> None:
-        """Start the clock."""
-        self._cancelling = self._task.cancelling()
-        self._expired = False
-        self._timer = self._task.get_loop().call_later(self._seconds, self._expire)
+        """Start the clock, unless it runs."""
+        if self._timer is None:
+            self._cancelling = self.task.cancelling()
+            self._reason = ""
+            self.since = self._loop.time()
+            self._timer = self._loop.call_at(self.since + self._seconds, self._expire)
 
-    def end(self) -> bool:
-        """Stop the clock; return whether the task was cancelled by it, and by nobody else."""
+    def end(self) -> str:
+        """Stop the clock; say why the task was cancelled, if it was by this, and by nobody else."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self._expired:
-            return False
-        self._expired = False
-        return self._task.uncancel() <= self._cancelling
+        fired, self._fired = self._fired, 0
+        left = self._cancelling
+        for _ in range(fired):
+            left = self.task.uncancel()
+        if not fired or left > self._cancelling:
+            return ""
+        return self._reason or f"it did not answer within {self._seconds:g} s"
 
-    def again(self) -> None:
-        """Give the next handler its own time."""
-        self.end()
-        self.begin()
+    def cut(self, reason: str) -> None:
+        """Let the time be up now."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._reason = reason
+            self._expire()
 
     def _expire(self) -> None:
-        self._expired = True
-        self._task.cancel()
+        self._fired += 1
+        self._timer = self._loop.call_later(self._seconds, self._expire)
+        self.task.cancel()
 
 
 class Watched(Protocol):
-    """Where the work finds its deadline, to begin and end it around each handler."""
+    """Where the work finds its deadline, to end it after each handler."""
 
     deadline: Deadline | None
 
 
-@coroutine
-def watched(work: Coroutine[Any, Any, None], watch: Watched, seconds: float) -> Generator[Any, Any, None]:
-    """Run ``work``; when it waits for the first time, put a deadline that runs on ``watch``.
+DONE = object()
+"""What ``next(steps, DONE)`` gives where work has ended; no step is cheaper, since no exception is made of the end."""
 
-    Most handlers never wait, and ``asyncio.timeout`` around each would cost more than they do. So the first step is
-    taken by hand, and only work that comes back from it unfinished gets a timer.
+
+@coroutine
+def watched(_hotswap_steps: Steps, awaited: Any, watch: Watched, seconds: float) -> Generator[Any, Any, None]:
+    """Go on with work that waits for ``awaited`` after its first step, with a deadline on ``watch``.
+
+    Most handlers never wait, and ``asyncio.timeout`` around each would cost more than they do. So the first step of a
+    stage is taken by hand, and only what comes back from it unfinished gets a timer. Who follows what a task awaits
+    finds the work in ``_hotswap_steps``, a local of this frame.
     """
-    try:
-        awaited = work.send(None)
-    except StopIteration:
-        return
     task = asyncio.current_task()
-    if task is not None:
-        watch.deadline = Deadline(seconds, task)
-        watch.deadline.begin()
+    deadline = watch.deadline = None if task is None else Deadline(seconds, task)
     try:
         while True:
+            if deadline is not None:
+                deadline.begin()
             try:
                 sent = yield awaited
             except GeneratorExit:
-                work.close()
+                _hotswap_steps.close()
                 raise
             except BaseException as error:  # noqa: BLE001 - handed on to the work, which decides
-                awaited = work.throw(error)
+                awaited = _hotswap_steps.throw(error)
             else:
-                awaited = work.send(sent)
+                awaited = _hotswap_steps.send(sent)
     except StopIteration:
         return
     finally:
-        if watch.deadline is not None:
-            watch.deadline.end()
+        if deadline is not None:
+            deadline.end()

@@ -14,14 +14,40 @@ KEPT_FAILURES = 100
 """How many of the last failures are kept: a screenful to look at, and a bound on memory."""
 
 
+class Tally:
+    """How often all handlers of a chain have run: one number for all of them, which each one's count looks at."""
+
+    __slots__ = ("runs",)
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+
 class HookCount:
     """How often the handlers of one plugin at one point were called, and how often that failed."""
 
-    __slots__ = ("calls", "failures")
+    __slots__ = ("_tallies", "alone", "failures")
 
     def __init__(self) -> None:
-        self.calls = 0
+        self._tallies: list[Tally] = []
+        self.alone = 0
+        """Calls that are in no tally: of runs in which some handler had something to say."""
         self.failures = 0
+
+    @property
+    def calls(self) -> int:
+        """Return how often they were called; one that still waits for something is not counted yet."""
+        return self.alone + sum(each.runs for each in self._tallies)
+
+    def share(self, tally: Tally) -> None:
+        """Count the runs of a chain, once for each handler in it."""
+        self._tallies.append(tally)
+
+    def take(self, tally: Tally, runs: int) -> None:
+        """Take over what stood in a tally that comes to its end."""
+        self.alone += runs
+        if tally in self._tallies:
+            self._tallies.remove(tally)
 
     def __repr__(self) -> str:
         return f"HookCount(calls={self.calls}, failures={self.failures})"

@@ -7,7 +7,7 @@ from itertools import count
 from typing import TypeAlias
 
 from hotswap.errors import HookInvalid
-from hotswap.hook_chain import Entry
+from hotswap.hook_entry import Entry
 from hotswap.hook_order import in_order
 from hotswap.hook_points import FIRED, Points, Target
 from hotswap.hook_record import HookRecord
@@ -31,9 +31,16 @@ class HookRegistry:
         self._of_source: dict[str, set[Entry]] = {}
 
     def entry(
-        self, point: str, handler: Handler, source: str, priority: int, before: Iterable[str], after: Iterable[str]
+        self,
+        point: str,
+        handler: Handler,
+        source: str,
+        priority: int,
+        before: Iterable[str],
+        after: Iterable[str],
+        owner: object = None,
     ) -> Entry:
-        """Return a registration that is not in force yet.
+        """Return a registration that is not in force yet; ``owner`` is what it leaves with.
 
         Raises:
             HookInvalid: there is no such point, or the handler cannot be one.
@@ -44,8 +51,8 @@ class HookRegistry:
         first, then = _ids(before), _ids(after)
         if source in first | then:
             raise HookInvalid(point, f"{source!r} is to run before or after itself.")
-        number = next(self._numbers)
-        return Entry(point, source, handler, targets, number, self._record.count(point, source), priority, first, then)
+        number, tally = next(self._numbers), self._record.count(point, source)
+        return Entry(point, source, handler, targets, number, tally, priority, first, then, owner)
 
     def chain(self, key: Key) -> tuple[Entry, ...]:
         """Return the handlers of one chain, in their order."""
@@ -72,6 +79,12 @@ class HookRegistry:
             key: in_order([*(each for each in self.chain(key) if each not in leaving), *entries])
             for key, entries in joining.items()
         }
+
+    def touch(self, entries: Iterable[Entry]) -> None:
+        """Tell that the chains of some handlers are to be made anew, though no handler comes or leaves."""
+        keys = {key for entry in entries for key in _keys(entry)}
+        if keys:
+            self._tell(keys)
 
     def replace(self, gone: Iterable[Entry], new: Collection[Entry]) -> None:
         """Take some handlers out (those that are not there any more are passed over) and put others in force.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from hotswap.errors import HookInvalid
-from hotswap.hook_chain import Entry
+from hotswap.hook_entry import Entry
+from hotswap.hook_holding import Hold, Holds
+from hotswap.hook_leases import Draining
 from hotswap.hook_registry import HookRegistry
 from hotswap_ports.hooks import Handler
 
@@ -16,9 +18,12 @@ class Staging:
     After that ``on`` takes effect at once. ``discard`` ends it, whichever state it is in.
     """
 
-    def __init__(self, registry: HookRegistry, source: str) -> None:
+    def __init__(self, registry: HookRegistry, draining: Draining, holds: Holds, source: str) -> None:
         self.source = source
         self._registry = registry
+        self._draining = draining
+        self._holds = holds
+        self._owner = object()
         self._pending: list[Entry] = []
         self._in_force: list[Entry] = []
         self._live = False
@@ -36,7 +41,7 @@ class Staging:
         """Register a handler as ``Hooks.on`` does, with the same errors; ended, it takes nothing more (HookInvalid)."""
         if self._ended:
             raise HookInvalid(point, f"plugin {self.source!r} has been disabled.")
-        entry = self._registry.entry(point, handler, self.source, priority, before, after)
+        entry = self._registry.entry(point, handler, self.source, priority, before, after, self._owner)
         if self._live:
             self._registry.replace((), (entry,))
             self._in_force.append(entry)
@@ -57,6 +62,36 @@ class Staging:
     def discard(self) -> None:
         """Forget what was collected, take out what is in force, and take nothing more."""
         switch(self._registry, leave=(self,))
+
+    def hold(self, seconds: float) -> Callable[[], None]:
+        """Let new calls wait that would come to these handlers, until what is returned is called.
+
+        For a plugin that is closed before another generation of it is in force: hold, ``drained``, close, open the
+        other, switch, release. A call that waited goes to the handlers that are in force then; one that has waited
+        for ``seconds`` goes past these, which is logged. The plugin's own calls, calls from within a handler, and
+        calls from within a call that ``drained`` waits for do not wait: they go past these handlers at once.
+        """
+        hold = Hold(self._owner, self.source, seconds)
+        self._holds.add(hold)
+        self._registry.touch(self._in_force)
+
+        def release() -> None:
+            self._holds.end(hold)
+            self._registry.touch(self._in_force)
+
+        return release
+
+    async def drained(self, seconds: float) -> None:
+        """Wait until no call is in one of the handlers that have left or are held, or may still come to one.
+
+        Who waits for this within a handler is not waited for.
+
+        Raises:
+            DrainTimeout: some had not passed them within ``seconds``. Handlers that were still at work are named and
+                were cancelled, and only they. No call is: each goes on, past those of the handlers that it had yet
+                to come to.
+        """
+        await self._draining.drained(self._owner, self.source, seconds)
 
     def _undo(self, entry: Entry) -> None:
         if entry in self._pending:

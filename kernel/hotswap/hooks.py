@@ -15,33 +15,21 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from attrs import frozen
-
 from hotswap.hook_calls import MethodHooks, surroundings
-from hotswap.hook_chain import Chain, HookResult, Moment, Unusable
-from hotswap.hook_points import FIRED, Points, Stage
+from hotswap.hook_chain import HookResult
+from hotswap.hook_fired import FiredHooks, HookOutcome
+from hotswap.hook_holding import HeldHooks, Holds, wait_for
+from hotswap.hook_leases import Draining, Leased
+from hotswap.hook_points import Points, Stage
 from hotswap.hook_record import HookCount, HookFailure, HookRecord
 from hotswap.hook_registry import HookRegistry, Key, Methods
 from hotswap.hook_staging import Staging, switch
-from hotswap_ports.hooks import Handler, HookContext, Skip
+from hotswap_ports.hooks import Handler, HookContext
 
 __all__ = ["HookCount", "HookFailure", "HookOutcome", "HookResult", "Hooks", "MethodHooks", "Staging", "surroundings"]
 
 HANDLER_TIMEOUT = 10.0
 """Seconds that a handler may wait: a caller waits with it, and a person gives up on an answer after about that long."""
-
-
-@frozen
-class HookOutcome:
-    """What came of firing a point."""
-
-    point: str
-    data: Mapping[str, Any]
-    """What was fired, with what handlers changed in it."""
-    results: tuple[HookResult, ...] = ()
-    """One a handler, in the order they ran."""
-    skip: Skip | None = None
-    """Before a step or a protocol: a handler's answer in its place; handlers after it did not run."""
 
 
 class Hooks:
@@ -59,10 +47,13 @@ class Hooks:
         """Grows with every change in force."""
         self.on_change: list[Callable[[Methods], None]] = []
         """Called after a change, within the same step, with the methods whose hooks changed."""
-        self._seconds = handler_timeout
+        self.handler_timeout = handler_timeout
+        """Seconds that a handler may wait; for handlers that join or leave from now on."""
         self._registry = HookRegistry(self.points, self.record, self._changed)
         self._compiled: dict[tuple[str, str], MethodHooks] = {}
-        self._fired: dict[str, Chain] = {}
+        self._fired: dict[str, FiredHooks] = {}
+        self._draining = Draining()
+        self._holds = Holds()
 
     def on(
         self,
@@ -91,7 +82,7 @@ class Hooks:
 
     def staged(self, source: str) -> Staging:
         """Return what collects the handlers of a plugin that is being opened."""
-        return Staging(self._registry, source)
+        return Staging(self._registry, self._draining, self._holds, source)
 
     def switch(self, come: Iterable[Staging] = (), leave: Iterable[Staging] = ()) -> None:
         """Let the handlers of some plugins leave and those of others come, in one step: all of it or nothing.
@@ -120,7 +111,10 @@ class Hooks:
         entries = {stage: found for stage in stages if (found := self._registry.chain((port, method, stage)))}
         if not entries:
             return None
-        compiled = self._compiled[port, method] = MethodHooks(port, method, entries, self.record, self._seconds)
+        holds = self._holds.among(each for found in entries.values() for each in found)
+        free = {stage: self._holds.free(found) for stage, found in entries.items()}
+        parts = (port, method, free, self.record, self.handler_timeout, self.for_method)
+        compiled = self._compiled[port, method] = HeldHooks(*parts, holds) if holds else MethodHooks(*parts)
         return compiled
 
     async def fire(
@@ -132,16 +126,16 @@ class Hooks:
             HookAborted: a handler returned Abort.
             HookInvalid: there is no such point, or it belongs to the calls of a port.
         """
-        chain = self._fired.get(point)
-        if chain is None:
+        context = surroundings.get() if context is None else context
+        await wait_for(self._holds.among(self._registry.chain(point)), context.source)
+        fired = self._fired.get(point)
+        if fired is None:
             self.points.check_fired(point)
-            entries = self._registry.chain(point)
+            entries = self._holds.free(self._registry.chain(point))
             if not entries:
                 return HookOutcome(point, MappingProxyType(dict(data or {})))
-            chain = self._fired[point] = Chain(entries, self.record, self._seconds)
-        moment = _Fired(point, surroundings.get() if context is None else context, dict(data or {}))
-        await chain.run(moment)
-        return HookOutcome(point, moment.data, tuple(moment.results or ()), moment.skip)
+            fired = self._fired[point] = FiredHooks(point, entries, self.record, self.handler_timeout)
+        return await fired.fire(dict(data or {}), context)
 
     def registered(self, source: str | None = None) -> Sequence[tuple[str, str, int]]:
         """Return point, plugin id and priority of every handler in force, in the order they came."""
@@ -149,28 +143,11 @@ class Hooks:
 
     def _changed(self, keys: Collection[Key]) -> None:
         methods = frozenset((key[0], key[1]) for key in keys if not isinstance(key, str))
-        for method in methods:
-            self._compiled.pop(method, None)
-        for key in keys:
-            if isinstance(key, str):
-                self._fired.pop(key, None)
+        old: list[Leased | None] = [self._compiled.pop(method, None) for method in methods]
+        old += [self._fired.pop(key, None) for key in keys if isinstance(key, str)]
+        for each in old:
+            if each is not None:
+                self._draining.retire(each)
         self.revision += 1
         for tell in tuple(self.on_change):
             tell(methods)
-
-
-class _Fired(Moment):
-    def __init__(self, point: str, context: HookContext, data: dict[str, Any]) -> None:
-        super().__init__(context, MappingProxyType(data))
-        self.results = []
-        self._skippable = point in FIRED and point.startswith("pre_")
-
-    def modify(self, changes: Mapping[str, Any]) -> None:
-        if not isinstance(changes, Mapping):
-            raise Unusable(f"Modify takes a mapping, and not {type(changes).__name__}")
-        self.data = MappingProxyType({**self.data, **changes})
-
-    def take_skip(self, action: Skip) -> None:
-        if not self._skippable:
-            super().take_skip(action)
-        self.skip = action

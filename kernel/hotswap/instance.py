@@ -217,8 +217,9 @@ class Instance:
         return cast("Port", entered)
 
     async def drain(self, seconds: float) -> list[Exception]:
-        """Wait until no call is inside any more; return what went wrong."""
-        results = await asyncio.gather(*(each.drain(seconds) for each in self.generations), return_exceptions=True)
+        """Wait until no call is inside any more, nor in a handler of this plugin's; return what went wrong."""
+        leaving = [*(each.drain(seconds) for each in self.generations), self.staging.drained(seconds)]
+        results = await asyncio.gather(*leaving, return_exceptions=True)
         return [each for each in results if isinstance(each, Exception)]
 
     async def shut(self) -> list[Exception]:

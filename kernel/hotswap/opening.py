@@ -7,7 +7,7 @@ before it is asked for it. Undoing ends both: the old generation serves on, open
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,8 @@ class Opening:
         self._prepared: list[Prepared] = []
         self._notes: dict[str, Note | None] = {}
         self._holds: list[Hold] = []
+        self._releases: list[Callable[[], None]] = []
+        """End the waiting of calls for the handlers of those that get no new calls."""
         self._handed: dict[str, Handed] = {}
         self._waiting: dict[str, Instance] = {}
         """Old generations that new calls do not reach any more."""
@@ -120,8 +122,10 @@ class Opening:
             return
         self._waiting[old.id] = old
         self._life.note(old.id, State.DRAINING, "new calls wait until another generation of it is open")
+        seconds = self._plan.settings.hold_timeout
+        self._releases.append(old.staging.hold(seconds))
         for each in old.generations:
-            hold = Hold(each, self._plan.settings.hold_timeout)
+            hold = Hold(each, seconds)
             self._holds.append(hold)
             self._life.wiring.stand_in(each, partial(_held, hold))
         self.errors += await old.drain(old.stack.seconds)
@@ -137,6 +141,8 @@ class Opening:
         self._life.wiring.step_aside([each.held for each in self._holds])
         for each in self._holds:
             each.release()
+        for release in self._releases:
+            release()
 
     async def undo(self, error: BaseException) -> None:
         """Take everything back, in reverse; what goes wrong with that is noted on ``error``."""

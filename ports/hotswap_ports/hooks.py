@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from time import time
 from typing import Any
 
 from attrs import field, frozen
@@ -22,8 +23,14 @@ class HookContext:
     method: str = ""
 
 
+class _Open:
+    """The fields of an event that can still be set."""
+
+    __slots__ = ("__weakref__", "context", "data", "point", "time")
+
+
 @frozen
-class HookEvent:
+class HookEvent(_Open):
     """One event at a hook point."""
 
     point: str
@@ -33,6 +40,43 @@ class HookEvent:
     data: Mapping[str, Any] = field(factory=dict)
     """For a port method: ``arguments`` (a dict by parameter name) before, ``result`` after, ``error`` on failure."""
     context: HookContext = HookContext()
+
+
+_time: Any = _Open.time  # type: ignore[attr-defined] # a slot
+
+
+class _Time:
+    """The field ``time`` of an event: what the clock gave until somebody reads it, since most handlers never do."""
+
+    __set__ = _time.__set__
+
+    def __get__(self, event: HookEvent | None, owner: type[HookEvent]) -> Any:
+        if event is None:
+            return self
+        found = _time.__get__(event)
+        if isinstance(found, float):
+            found = datetime.fromtimestamp(found, UTC)
+            _time.__set__(event, found)
+        return found
+
+
+HookEvent.time = _Time()  # type: ignore[assignment]
+
+
+def new_event(point: str, data: Mapping[str, Any], context: HookContext) -> HookEvent:
+    """Return an event that happens now. For hosts, which make one for every call that has hooks.
+
+    It is filled while it is open, and becomes a ``HookEvent`` then: what is frozen from the start sets each field by a
+    call, which takes three times as long.
+    """
+    event: Any = _Open()
+    event.point = point
+    event.time = time()
+    event.data = data
+    event.context = context
+    event.__class__ = HookEvent
+    made: HookEvent = event
+    return made
 
 
 @frozen

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
+import inspect
+import pickle
+import sys
 import weakref
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import permutations
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from attrs import evolve
+from attrs.exceptions import FrozenInstanceError
 from loguru import logger
 
 from hotswap.errors import HookAborted, HookInvalid
+from hotswap.hook_points import FIRED
 from hotswap.hook_record import KEPT_FAILURES
 from hotswap.hooks import Hooks, MethodHooks, surroundings
+from hotswap.slots import Generation, Provider
+from hotswap.wiring import Wiring
+from hotswap_ports import Port
 from hotswap_ports.hooks import Abort, Continue, HookContext, HookEvent, Modify, Skip
 
 PORTS = {
@@ -271,6 +281,45 @@ class TestCalls:
             await around(hooks, "scraper", "scrape").call(fail, {"key": "k"})
         assert isinstance(caught.value.__cause__, LookupError)
 
+    async def test_data_cannot_be_changed_behind_the_chain(self, hooks: Hooks) -> None:
+        """What a handler writes into its event fails there: those after it see the call as it is."""
+        seen: list[Any] = []
+
+        def sneak(event: HookEvent) -> None:
+            event.data["arguments"] = {"key": "harmless"}  # type: ignore[index]
+
+        def sneak_result(event: HookEvent) -> None:
+            event.data["result"] = "other"  # type: ignore[index]
+
+        hooks.on("pre_storage.put", sneak)
+        hooks.on("pre_storage.put", lambda event: seen.append(event.data["arguments"]["key"]))
+        hooks.on("post_storage.put", sneak_result)
+        hooks.on("post_storage.put", lambda event: seen.append(event.data["result"]))
+        assert await call_put(hooks) == "k=v"
+        assert seen == ["k", "k=v"]
+        assert [each.split(":")[0] for each in failures(hooks)] == ["TypeError", "TypeError"]
+
+    async def test_an_event_is_a_value(self, hooks: Hooks) -> None:
+        """What a handler is given equals an event made by hand, cannot be changed, and stays as it is when kept."""
+        kept: list[HookEvent] = []
+        hooks.on("pre_storage.put", kept.append)
+        hooks.on("pre_storage.put", lambda event: Modify({"arguments": {"value": "w"}}))
+        hooks.on("pre_storage.put", kept.append)
+        before = datetime.now(UTC)
+        await call_put(hooks)
+        first, second = kept
+        assert before <= first.time <= second.time <= datetime.now(UTC)
+        context = HookContext(port="storage", method="put")
+        assert first == HookEvent("pre_storage.put", first.time, {"arguments": {"key": "k", "value": "v"}}, context)
+        assert second.data == {"arguments": {"key": "k", "value": "w"}}
+        assert evolve(first, point="other", data={}) == HookEvent("other", first.time, {}, context)
+        for name in ("point", "time", "data", "context", "more"):
+            with pytest.raises(FrozenInstanceError):
+                setattr(first, name, None)
+        by_hand = HookEvent("on_startup", before)
+        assert (by_hand.time, by_hand.data, by_hand.context) == (before, {}, HookContext())
+        assert pickle.loads(pickle.dumps(by_hand)) == copy.copy(by_hand) == by_hand
+
 
 class TestFailures:
     async def test_the_chain_goes_on(self, hooks: Hooks) -> None:
@@ -363,6 +412,65 @@ class TestFailures:
         assert task is not None
         assert task.cancelling() == 0
 
+    @pytest.mark.parametrize("point", ["pre_llm_request", "post_llm_response", "on_llm_error"])
+    @pytest.mark.parametrize("method", ["complete", "stream"])
+    async def test_a_handler_that_hangs_is_bounded_in_every_stage(self, hooks: Hooks, point: str, method: str) -> None:
+        """Before a call or a stream, after it, and when it failed: the handler is cut, and everything else goes on."""
+        seen: list[str] = []
+
+        async def hang(event: HookEvent) -> None:
+            seen.append("hang")
+            await asyncio.Event().wait()
+
+        hooks.on(point, hang)
+        hooks.on(point, noting(seen, "next"))
+        wrong = point == "on_llm_error"
+        found = around(hooks, "ai", method)
+        try:
+            if method == "stream":
+                stream = found.stream(items, {"key": "ab", "fail": wrong})
+                assert [each async for each in stream] == ["a", "b"]
+            else:
+                assert await found.call(fail if wrong else put, {"key": "k"}) == "k="
+        except LookupError:
+            assert wrong
+        assert seen == ["hang", "next"]
+        assert failures(hooks) == ["TimeoutError: it did not answer within 0.02 s"]
+
+    @pytest.mark.parametrize("point", sorted(FIRED))
+    async def test_a_handler_that_hangs_is_bounded_at_every_moment_of_the_host(self, hooks: Hooks, point: str) -> None:
+        """No handler of a point that is fired by name holds up whoever fires it."""
+
+        async def hang(event: HookEvent) -> None:
+            await asyncio.Event().wait()
+
+        seen: list[str] = []
+        hooks.on(point, hang, source="slow")
+        hooks.on(point, noting(seen, "next"))
+        outcome = await hooks.fire(point)
+        assert seen == ["next"]
+        assert [type(each.error) for each in outcome.results] == [TimeoutError, type(None)]
+
+    async def test_a_handler_that_goes_on_after_its_time_is_cut_again(self, hooks: Hooks) -> None:
+        """Catching the cancellation wins a handler no more than its time once more."""
+        cut: list[int] = []
+
+        async def stubborn(event: HookEvent) -> None:
+            for number in range(3):
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    cut.append(number)
+            await asyncio.Event().wait()
+
+        hooks.on("pre_storage.put", stubborn)
+        assert await call_put(hooks) == "k=v"
+        assert cut == [0, 1, 2]
+        assert failures(hooks) == ["TimeoutError: it did not answer within 0.02 s"]
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+
     async def test_cancelling_the_caller_passes_through(self, hooks: Hooks) -> None:
         """A caller that is cancelled while a handler waits ends cancelled; no handler is blamed."""
         waiting = asyncio.Event()
@@ -419,6 +527,18 @@ class TestFailures:
         hooks.on("pre_storage.put", on_cancelled)
         assert await call_put(hooks) == "k=v"
         assert failures(hooks) == ["RuntimeError: it waited for something that was cancelled"]
+
+    @pytest.mark.parametrize("count", [1, 11])
+    async def test_a_handler_does_not_end_its_host(self, hooks: Hooks, count: int) -> None:
+        """SystemExit is a failure like any other."""
+
+        async def leaves(event: HookEvent) -> None:
+            sys.exit(3)
+
+        for _ in range(count):
+            hooks.on("pre_storage.put", leaves)
+        assert await call_put(hooks) == "k=v"
+        assert failures(hooks) == ["RuntimeError: it called sys.exit(3)"] * count
 
     async def test_old_failures_make_room(self, hooks: Hooks) -> None:
         """Only so many failures are kept, and an error's objects are not kept alive by them."""
@@ -502,6 +622,81 @@ class TestHandlers:
         assert seen == ["object", "method", "partial", "promise"]
         assert failures(hooks) == []
 
+    @pytest.mark.parametrize("count", [1, 2, 10, 11, 40])
+    @pytest.mark.parametrize("kinds", ["sync", "async", "waits", "mixed"])
+    async def test_handlers_run_alike_whatever_they_are_and_however_many(self, count: int, kinds: str) -> None:
+        """Plain functions, async ones and ones that wait run in order, see each other's changes, and are counted."""
+        hooks = Hooks(PORTS)
+
+        def sync(event: HookEvent) -> Modify:
+            return Modify({"arguments": {"value": event.data["arguments"]["value"] + "s"}})
+
+        async def instant(event: HookEvent) -> Modify:
+            return Modify({"arguments": {"value": event.data["arguments"]["value"] + "a"}})
+
+        async def waits(event: HookEvent) -> Modify:
+            await asyncio.sleep(0)
+            return Modify({"arguments": {"value": event.data["arguments"]["value"] + "w"}})
+
+        async def silent(event: HookEvent) -> None:
+            await asyncio.sleep(0)
+
+        kinds_of = {"sync": [sync], "async": [instant], "waits": [waits], "mixed": [sync, silent, instant, waits]}
+        chosen = [kinds_of[kinds][number % len(kinds_of[kinds])] for number in range(count)]
+        for number, handler in enumerate(chosen):
+            hooks.on("pre_storage.put", handler, source=f"p{number}")
+        letters = "".join({sync: "s", instant: "a", waits: "w", silent: ""}[each] for each in chosen)
+        for calls in (1, 2):
+            assert await call_put(hooks) == f"k=v{letters}"
+            assert [each.calls for each in hooks.record.counts.values()] == [calls] * count
+
+    @pytest.mark.parametrize("count", [1, 10, 11])
+    async def test_counts_stay_right_while_handlers_come_and_leave(self, hooks: Hooks, count: int) -> None:
+        """Calls are counted for each plugin and point, whether handlers say something, fail, leave, or come back."""
+
+        async def quiet(event: HookEvent) -> None: ...
+
+        def picky(event: HookEvent) -> Continue:
+            if event.data["arguments"]["key"] == "bad":
+                raise ValueError
+            return Continue()
+
+        for _ in range(count - 1):
+            hooks.on("pre_storage.put", quiet, source="quiet")
+        for _ in range(3):
+            leave = hooks.on("pre_storage.put", picky, source="picky")
+            await call_put(hooks)
+            await call_put(hooks, key="bad")
+            leave()
+        counts = hooks.record.counts
+        assert (counts["pre_storage.put", "picky"].calls, counts["pre_storage.put", "picky"].failures) == (6, 3)
+        assert ("pre_storage.put", "quiet") not in counts or counts["pre_storage.put", "quiet"].calls == 6 * (count - 1)
+
+    async def test_whoever_holds_old_hooks_is_led_to_those_in_force(self, hooks: Hooks) -> None:
+        """Compiled hooks that others have replaced run no handler that has left, and every one that is in force."""
+        seen: list[str] = []
+        leave = hooks.on("pre_storage.put", noting(seen, "old"))
+        leave_stream = hooks.on("pre_llm_request", noting(seen, "old"))
+        kept, stream = around(hooks, "storage", "put"), around(hooks, "ai", "stream")
+        leave()
+        leave_stream()
+        assert await kept.call(put, {"key": "k"}) == "k="
+        assert [each async for each in stream.stream(items, {"key": "ab"})] == ["a", "b"]
+        assert seen == []
+        hooks.on("pre_storage.put", noting(seen, "new"))
+        hooks.on("post_llm_response", noting(seen, "after"))
+        assert await kept.call(put, {"key": "k"}) == "k="
+        assert [each async for each in stream.stream(items, {"key": "ab"})] == ["a", "b"]
+        assert seen == ["new", "after"]
+
+    @pytest.mark.parametrize("point", ["pre_storage.put", "post_storage.put"])
+    async def test_a_handler_that_leaves_while_it_runs(self, hooks: Hooks, point: str) -> None:
+        """A handler may take itself out from within: the call goes on, and it is counted."""
+        leave = hooks.on(point, lambda event: leave())
+        assert await call_put(hooks) == "k=v"
+        assert hooks.record.counts[point, ""].calls == 1
+        assert hooks.for_method("storage", "put") is None
+
     async def test_a_running_chain_keeps_its_handlers(self, hooks: Hooks) -> None:
         """Who joins or leaves while a call is under way changes the next call."""
         seen: list[str] = []
@@ -536,6 +731,26 @@ class TestHandlers:
         assert seen == ["audit", "log", "k", "later"]
         await call_put(hooks)
         assert seen.count("audit") == 2
+        await asyncio.gather(*tasks)
+
+    async def test_a_task_that_a_handler_starts_does_not_keep_its_plugin(self, hooks: Hooks) -> None:
+        """A plugin that has left is gone, though a task that was started within one of its handlers lives on."""
+        end = asyncio.Event()
+        tasks: list[asyncio.Task[Any]] = []
+
+        class Plugin:
+            async def handle(self, event: HookEvent) -> None:
+                tasks.append(asyncio.ensure_future(end.wait()))
+
+        plugin = Plugin()
+        gone = weakref.ref(plugin)
+        hooks.on("pre_storage.put", plugin.handle, source="a")
+        await call_put(hooks)
+        hooks.remove_source("a")
+        del plugin
+        gc.collect()
+        assert gone() is None
+        end.set()
         await asyncio.gather(*tasks)
 
     async def test_handlers_that_call_each_other_end(self, hooks: Hooks) -> None:
@@ -657,6 +872,58 @@ class TestStreams:
         hooks.on("pre_llm_request", noting([], ""))
         stream = around(hooks, "ai", "stream").stream(Once, {})
         assert [each async for each in stream] == ["only"]
+
+
+class Feed(Port):
+    """A port with every kind of parameter."""
+
+    PORT: ClassVar[str] = "feed"
+    VERSION: ClassVar[str] = "1.0.0"
+
+    async def one(self, first: int, /, second: int = 2, *rest: int, third: int, **more: int) -> tuple[Any, ...]:
+        """Return the arguments."""
+        raise NotImplementedError
+
+    def many(self, *items: int, **more: int) -> AsyncIterator[int]:
+        """Yield the arguments."""
+        raise NotImplementedError
+
+
+class Feeder(Feed):
+    async def one(self, first: int, /, second: int = 2, *rest: int, third: int, **more: int) -> tuple[Any, ...]:
+        return first, second, rest, third, more
+
+    async def many(self, *items: int, **more: int) -> AsyncIterator[int]:
+        for each in (*items, *more.values()):
+            yield each
+
+
+class TestHandles:
+    @pytest.fixture
+    def hooks(self) -> Hooks:
+        return Hooks({"feed": ("one", "many")})
+
+    @pytest.fixture
+    def feed(self, hooks: Hooks) -> Feed:
+        """Return a live handle, wired as a kernel does it."""
+        wiring = Wiring({}, hooks)
+        wiring.switch([Feed], [Generation(Provider("feed", "feeder", "feeder", "1.0.0"), Feeder(), 1)], [])
+        return wiring.handle(Feed, None)
+
+    @pytest.mark.parametrize("point", ["pre_feed.one", "post_feed.one", "error_feed.one"])
+    async def test_every_kind_of_argument_arrives(self, hooks: Hooks, feed: Feed, point: str) -> None:
+        """Arguments behind * and ** arrive as they were given, whichever hooks there are."""
+        hooks.on(point, lambda event: None)
+        assert await feed.one(1, 5, 6, 7, third=3, x=9) == (1, 5, (6, 7), 3, {"x": 9})
+        assert await feed.one(1, third=3) == (1, 2, (), 3, {})
+        assert inspect.signature(feed.one) == inspect.signature(Feeder().one)
+
+    async def test_arguments_behind_stars_are_replaced_by_name(self, hooks: Hooks, feed: Feed) -> None:
+        """A handler gives other ones under the name of their parameter, for calls and for streams."""
+        hooks.on("pre_feed.one", lambda event: Modify({"arguments": {"rest": [8], "more": {"y": 1}, "third": 4}}))
+        hooks.on("pre_feed.many", lambda event: Modify({"arguments": {"items": event.data["arguments"]["items"] * 2}}))
+        assert await feed.one(1, 5, 6, third=3, x=9) == (1, 5, (8,), 4, {"y": 1})
+        assert [each async for each in feed.many(1, 2, x=3)] == [1, 2, 1, 2, 3]
 
 
 class TestFire:

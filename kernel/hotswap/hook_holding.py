@@ -1,0 +1,148 @@
+"""Calls that wait: a plugin whose handlers they would come to is being replaced, and cannot be open twice."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
+from functools import partial
+from types import FrameType
+from typing import Any
+
+from loguru import logger
+
+from hotswap.hook_calls import Invoke, MethodHooks, items_of
+from hotswap.hook_code import inside
+from hotswap.hook_entry import Entry
+from hotswap.hook_leases import Leased
+from hotswap.hook_points import Stage
+from hotswap.hook_record import HookRecord
+
+
+class Hold:
+    """What the calls to one plugin's handlers wait for.
+
+    Args:
+        owner: stands for the generation of the plugin that is about to be closed.
+        plugin: its id.
+        seconds: how long a call waits; after that it goes past the handlers.
+    """
+
+    def __init__(self, owner: object, plugin: str, seconds: float) -> None:
+        self.owner = owner
+        self.plugin = plugin
+        self._seconds = seconds
+        self._over = asyncio.Event()
+
+    def release(self) -> None:
+        """Let the calls go on, to the handlers that are in force then."""
+        self._over.set()
+
+    def concerns(self, source: str) -> bool:
+        """Return whether a call has to wait.
+
+        Not the plugin's own calls, nor what the plugin waits for itself: calls from within a handler, and from within
+        a call that has yet to come to a handler of the plugin.
+        """
+        return source != self.plugin and not inside.get() and not _is_within(self.owner)
+
+    async def wait(self) -> bool:
+        """Return whether it was released in time."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._over.wait()
+        except TimeoutError:
+            if not self._over.is_set():
+                text = "A call waited {:g} s for {!r} to be replaced, and goes on without its hooks"
+                logger.bind(plugin=self.plugin).warning(text, self._seconds, self.plugin)
+                return False
+        return True
+
+
+def _is_within(owner: object) -> bool:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        hooks = frame.f_locals.get("self") if frame.f_code.co_name in ("_rest", "stream", "fire") else None
+        if isinstance(hooks, Leased) and hooks.ahead(owner):
+            return True
+        frame = frame.f_back
+    return False
+
+
+class Holds:
+    """The plugins of one kernel whose handlers calls wait for."""
+
+    def __init__(self) -> None:
+        self._by_owner: dict[object, Hold] = {}
+
+    def add(self, hold: Hold) -> None:
+        """Let calls that begin from now on wait."""
+        self._by_owner[hold.owner] = hold
+
+    def end(self, hold: Hold) -> None:
+        """Let calls wait no more; those that do go on."""
+        if self._by_owner.get(hold.owner) is hold:
+            del self._by_owner[hold.owner]
+        hold.release()
+
+    def among(self, entries: Iterable[Entry]) -> tuple[Hold, ...]:
+        """Return those that concern some handlers."""
+        owners = {each.owner: None for each in entries} if self._by_owner else {}
+        return tuple(self._by_owner[each] for each in owners if each in self._by_owner)
+
+    def free(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return the handlers that nobody has to wait for."""
+        return [each for each in entries if each.owner not in self._by_owner]
+
+
+class HeldHooks(MethodHooks):
+    """The handlers around one method while some are held: calls wait until they are not, or go past them.
+
+    Its own handlers are those that are not held.
+    """
+
+    __slots__ = ("_holds",)
+
+    def __init__(
+        self,
+        port: str,
+        method: str,
+        entries: Mapping[Stage, Iterable[Entry]],
+        record: HookRecord,
+        seconds: float,
+        latest: Callable[[str, str], MethodHooks | None],
+        holds: tuple[Hold, ...],
+    ) -> None:
+        super().__init__(port, method, entries, record, seconds, latest)
+        self._holds = holds
+
+    def enter(self, arguments: dict[str, Any], source: str) -> Callable[[Invoke], Awaitable[Any]] | None:
+        if any(each.concerns(source) for each in self._holds):
+            return partial(self._held, arguments, source)
+        return super().enter(arguments, source)
+
+    async def _held(self, arguments: dict[str, Any], source: str, invoke: Invoke) -> Any:
+        if await wait_for(self._holds, source):
+            latest = self._latest(self._port, self._method)
+            rest = None if latest is None else latest.enter(arguments, source)
+        else:
+            rest = super().enter(arguments, source)
+        return await (invoke(**arguments) if rest is None else rest(invoke))
+
+    async def stream(
+        self, invoke: Callable[..., AsyncIterator[Any]], arguments: dict[str, Any], *, source: str = ""
+    ) -> AsyncGenerator[Any, None]:
+        following: Callable[..., AsyncGenerator[Any, None]] | None = super().stream
+        if any(each.concerns(source) for each in self._holds) and await wait_for(self._holds, source):
+            latest = self._latest(self._port, self._method)
+            following = None if latest is None else latest.stream
+        hooked = invoke(**arguments) if following is None else following(invoke, arguments, source=source)
+        async with aclosing(items_of(hooked)) as items:
+            async for item in items:
+                yield item
+
+
+async def wait_for(holds: Iterable[Hold], source: str) -> bool:
+    """Wait for those that concern a call; return whether all were released in time."""
+    return all([await each.wait() for each in holds if each.concerns(source)])
