@@ -41,12 +41,14 @@ if TYPE_CHECKING:
         SettingsConflict,
         SettingsInvalid,
         TeardownFailed,
+        TrialRefused,
     )
     from hotswap.kernel import Kernel, PortStatus, run
     from hotswap.manifest.model import Manifest
     from hotswap.plan import Plan, Step
     from hotswap.settings import Settings
     from hotswap.states import PluginStatus, State, Why
+    from hotswap.trials import Bounds, Difference, Side, Trial, TrialStats, Verdict
     from hotswap.trust import Trust
 
 _MODULES = {
@@ -56,6 +58,7 @@ _MODULES = {
     "hotswap.plan": ("Plan", "Step"),
     "hotswap.settings": ("Settings",),
     "hotswap.states": ("PluginStatus", "State", "Why"),
+    "hotswap.trials": ("Bounds", "Difference", "Side", "Trial", "TrialStats", "Verdict"),
     "hotswap.trust": ("Trust",),
     "hotswap.errors": (
         "CallEvicted",
@@ -90,11 +93,13 @@ _MODULES = {
         "SettingsConflict",
         "SettingsInvalid",
         "TeardownFailed",
+        "TrialRefused",
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "Bounds",
     "CallEvicted",
     "CapabilityDenied",
     "Catalog",
@@ -102,6 +107,7 @@ __all__ = [
     "DependencyConflict",
     "DependencyCycle",
     "DependencyMissing",
+    "Difference",
     "DrainTimeout",
     "Found",
     "HoldTimeout",
@@ -134,10 +140,15 @@ __all__ = [
     "Settings",
     "SettingsConflict",
     "SettingsInvalid",
+    "Side",
     "State",
     "Step",
     "TeardownFailed",
+    "Trial",
+    "TrialRefused",
+    "TrialStats",
     "Trust",
+    "Verdict",
     "Why",
     "__version__",
     "discover",

@@ -477,6 +477,18 @@ class HoldTimeout(HotswapError):
         )
 
 
+class TrialRefused(HotswapError):
+    """A canary or a shadow cannot begin, or its candidate cannot be selected any more."""
+
+    code = "PLUG-050"
+
+    def __init__(self, port: str, candidate: str, reason: str, hint: str = "") -> None:
+        self.port = port
+        self.candidate = candidate
+        self.reason = reason
+        super().__init__(f"{candidate!r} cannot be tried for {port!r}: {reason}.", hint)
+
+
 def error_classes() -> Mapping[str, type[HotswapError]]:
     """Return every concrete error by its code, sorted: the reference and its test are made from it."""
     return {each.code: each for each in sorted(HotswapError.__subclasses__(), key=lambda each: each.code)}

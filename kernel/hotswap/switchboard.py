@@ -18,8 +18,8 @@ from hotswap.selection import choose
 from hotswap.slots import Slot, SlotTable
 from hotswap_ports import Port
 
-Route = Callable[[Generation], Policy]
-"""Makes the policy of a slot whose provider is the generation given."""
+Route = Callable[[Generation], Policy | None]
+"""Makes the policy of a slot whose provider is the generation given; None: the calls go to that generation."""
 
 
 class Switchboard:
@@ -137,7 +137,7 @@ class Switchboard:
         policy: Policy | None = None
         if (hold := self._holds.get(generation)) is not None:
             policy = Held(hold, _onward(slot))
-        elif slot.name is None and (route := self._routes.get(slot.port.PORT)) is not None:
+        elif slot.name is None and not slot.besides and (route := self._routes.get(slot.port.PORT)) is not None:
             policy = route(generation)
         slot.generation = generation if policy is None else relayed(slot.port, generation.provider, policy)
 
@@ -147,8 +147,12 @@ class Switchboard:
         for slot in self.slots.of_port(generation.provider.port):
             if slot.generation is generation:
                 self._point(slot, generation)
-            elif slot.filled and slot.generation.provider is generation.provider:
-                self._aim(slot)  # a route led there
+            elif slot.filled and (slot.generation.provider is generation.provider or slot.port.PORT in self._routes):
+                self._aim(slot)  # a route leads there, or may
+
+    def stood_in_for(self, generation: Generation) -> bool:
+        """Return whether calls to a generation wait."""
+        return generation in self._holds
 
     def succeed(self, held: Generation, successor: Generation) -> None:
         """Lead those that the same plan opens to what will be in force in the place of a generation that is held."""
@@ -174,7 +178,10 @@ class Switchboard:
             hold.release()
 
     def route(self, port: str, route: Route | None) -> None:
-        """Share the calls to a port's selected provider out as ``route`` says; None: no more."""
+        """Share the calls to a port's selected provider out as ``route`` says; None: no more.
+
+        Calls that another provider of the port makes to it are none of these: the candidate would be led to itself.
+        """
         if route is None:
             self._routes.pop(port, None)
         else:

@@ -1,0 +1,173 @@
+"""A canary: the candidate gets a share of the calls, and is judged by them.
+
+A call that the candidate fails has failed, with the candidate's error. It is not made again with the current provider:
+the kernel cannot know what of it has been done already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from hotswap.errors import HotswapError
+from hotswap.generation import Generation
+from hotswap.trials.bounds import Bounds
+from hotswap.trials.endings import Ending, ending_of
+from hotswap.trials.judging import Asked, Bounded, Judge
+from hotswap.trials.terms import CanaryTerms
+from hotswap.trials.trial import Trial
+from hotswap_ports import PortError
+
+GOLDEN = (5**0.5 - 1) / 2
+"""Its multiples fill the interval from 0 to 1 evenly and in no period: see ``Canary._schedule``."""
+GROUP = 50
+"""The most calls of the current provider beside which one of the candidate's is set: more would add nothing."""
+
+
+class Canary:
+    """Counts, measures and judges the calls of a port; ``beside`` makes the policy of a slot.
+
+    Args:
+        clock: returns seconds.
+    """
+
+    def __init__(self, trial: Trial, candidate: Generation, terms: CanaryTerms, clock: Callable[[], float]) -> None:
+        self.trial = trial
+        self.candidate = candidate
+        self.clock = clock
+        self._terms = terms
+        self._judge = _judge(trial, terms)
+        self._calls = 0
+        self._number = 0
+        self._next = self._schedule()
+        self._inside: dict[int, float] = {}
+        """Calls of the candidate's that are not answered yet -> when they began, in that order."""
+        self._late: set[int] = set()
+
+    def beside(self, current: Generation) -> Split:
+        """Return the policy of a slot that leads to ``current``."""
+        return Split(self, current)
+
+    async def finish(self, patiently: bool) -> None:
+        """Do nothing: the calls inside the candidate are their callers'."""
+
+    def _schedule(self) -> int:
+        """Return before which call of the port, from 0, the candidate's next one comes.
+
+        One in every stretch of ``1 / share`` calls, at a place that changes from one stretch to the next in no period:
+        callers that do the same in turn would else have the candidate do one half of it and never the other.
+        """
+        return int((self._number + (self._number + 1) * GOLDEN % 1) / self._terms.share)
+
+    def begin(self, now: float) -> int:
+        """Return the number of a call that goes to the candidate; 0: it goes to the current provider."""
+        if self.trial.decided:
+            return 0
+        self._look_for_overdue(now)
+        due = self._calls >= self._next
+        self._calls += 1
+        if not due or self.trial.decided:
+            return 0
+        self._number += 1
+        self._next = self._schedule()
+        self._inside[self._number] = now
+        return self._number
+
+    def _look_for_overdue(self, now: float) -> None:
+        """Judge what does not answer: a candidate that hangs would never be heard of otherwise."""
+        while self._inside:
+            number, since = next(iter(self._inside.items()))
+            limit = self._judge.limit()
+            if limit is None or now - since <= limit:
+                return
+            del self._inside[number]
+            self._late.add(number)
+            self._judge.overdue()
+            self._weigh()
+
+    def answers(self, number: int) -> None:
+        """Note that the first item of a stream is there."""
+        self._inside.pop(number, None)
+
+    def end(self, number: int, seconds: float, ending: Ending, error: Exception | None = None) -> None:
+        """Count a call that ended, and judge."""
+        late = number in self._late
+        self._late.discard(number)
+        self._inside.pop(number, None)
+        if self.trial.decided:
+            return
+        self.trial.meters[number > 0].add(ending, seconds, error)
+        if number:
+            self._judge.candidate(ending, None if late else seconds)
+            self._weigh()
+        else:
+            self._judge.current(ending, seconds)
+
+    def _weigh(self) -> None:
+        if reason := self._judge.against():
+            self.trial.decide("aborted", reason)
+            return
+        terms, candidate = self._terms, self.trial.meters[1]
+        enough = candidate.calls >= terms.promote_after and self.trial.seconds >= terms.min_seconds
+        if enough and self._judge.fit():
+            self.trial.decide("promoted", f"it kept the bounds in {candidate.calls:,} calls")
+
+
+def _judge(trial: Trial, terms: CanaryTerms) -> Judge:
+    if isinstance(terms.abort_if, Bounds):
+        group = max(1, min(GROUP, round(1 / terms.share) - 1))
+        return Bounded(terms.abort_if, group, *trial.meters)
+    return Asked(terms.abort_if, trial.stats)
+
+
+class Split:
+    """The policy of a slot: most calls go to ``current``, and some to the candidate."""
+
+    def __init__(self, canary: Canary, current: Generation) -> None:
+        self._canary = canary
+        self._current = current
+
+    async def call(self, method: str, invoke: Callable[[Any], Awaitable[Any]], arguments: Mapping[str, Any]) -> Any:
+        canary = self._canary
+        since = canary.clock()
+        number = canary.begin(since)
+        generation = canary.candidate if number else self._current
+        try:
+            answer = await generation.call(method, invoke)
+        except (PortError, HotswapError) as error:
+            canary.end(number, canary.clock() - since, ending_of(error), error)
+            raise
+        except BaseException:
+            canary.end(number, canary.clock() - since, Ending.GIVEN_UP)
+            raise
+        canary.end(number, canary.clock() - since, Ending.ANSWERED)
+        return answer
+
+    async def stream(
+        self, method: str, invoke: Callable[[Any], AsyncIterator[Any]], arguments: Mapping[str, Any]
+    ) -> AsyncGenerator[Any, None]:
+        """Measure a stream to its first item, and judge it by its end; one that is left after an item has answered."""
+        canary = self._canary
+        since = canary.clock()
+        number = canary.begin(since)
+        generation = canary.candidate if number else self._current
+        seconds: float | None = None
+        ending, failure = Ending.GIVEN_UP, None
+        try:
+            async with aclosing(generation.stream(method, invoke)) as items:
+                async for item in items:
+                    if seconds is None:
+                        seconds, ending = canary.clock() - since, Ending.ANSWERED
+                        canary.answers(number)
+                    yield item
+            ending = Ending.ANSWERED
+        except (PortError, HotswapError) as error:
+            ending, failure = ending_of(error), error
+            raise
+        finally:
+            canary.end(number, canary.clock() - since if seconds is None else seconds, ending, failure)
+
+    def target(self) -> Any:
+        """Return the adapter of the current provider: what it says of itself holds until another one is selected."""
+        return self._current.target
