@@ -24,7 +24,7 @@ from hotswap import (
     Verdict,
 )
 from hotswap_ports import HookEvent, PortError
-from tests.plugin_folder import Clock, Greeter, greeter, kernel, probe, probing, write_plugin
+from tests.plugin_folder import Clock, Greeter, gate, greeter, kernel, probe, probing, reached, write_plugin
 
 ERRORS_ALONE = Bounds(p95_ratio=None)
 """Latencies of a few microseconds on a busy machine are no subject for a test."""
@@ -370,6 +370,23 @@ async def test_leaving_the_kernel_ends_a_trial(root: Path) -> None:
     assert (await trial.stop()) is verdict
 
 
+async def test_leaving_the_kernel_ends_a_promotion_that_waits_for_its_turn(root: Path) -> None:
+    """A candidate that has earned it while something else is changed is not selected when the kernel is left first."""
+    probe(root, "slow")
+    async with both(root, config=probing(root, slow={"start": "gate"})) as running:
+        trial = await canary(running, 0.5, promote_after=5)
+        opening = asyncio.create_task(running.enable("slow"))
+        await reached(str(root), "slow.start")
+        await greet(running, 20)
+        assert "5 calls so far" in running.ports()["greeter"].trial
+        assert set(await greet(running, 20)) == {"old"}
+    verdict = await over(trial)
+    assert verdict.outcome == "aborted"
+    assert verdict.reason.startswith("it kept the bounds in 5 calls, and could not be selected: KernelNotRunning: ")
+    with pytest.raises(KernelNotRunning):
+        await opening
+
+
 async def test_a_trial_that_is_stopped_leaves_the_old_one(root: Path) -> None:
     """stop() ends it at once, says so, and the next one may begin."""
     async with both(root) as running:
@@ -380,18 +397,24 @@ async def test_a_trial_that_is_stopped_leaves_the_old_one(root: Path) -> None:
         assert set(await greet(running, 10)) == {"old"}
         assert (await canary(running)).over is None
         assert str(trial).startswith("canary of new 1.0.0 for greeter, ")
+        assert repr(trial) == f"<{trial}>"
+        assert str(verdict).splitlines()[1:] == [f"  {verdict.stats.current}", f"  {verdict.stats.candidate}"]
 
 
 async def test_who_is_promoted_while_it_is_closed_is_not_opened_again(root: Path) -> None:
     """A promotion takes its turn among the changes; when another one closed the candidate before, it is off."""
-    async with both(root) as running:
+    probe(root, "slow")
+    async with both(root, config=probing(root, slow={"start": "gate"})) as running:
         trial = await canary(running, 0.5, promote_after=5)
+        opening = asyncio.create_task(running.enable("slow"))
+        await reached(str(root), "slow.start")
         closing = asyncio.create_task(running.disable("new"))
-        await asyncio.sleep(0)  # it has its turn now
         await greet(running, 20)
-        await closing
+        gate(str(root), "slow.start").set()
+        await asyncio.gather(opening, closing)
         verdict = await over(trial)
         assert verdict.outcome == "aborted"
+        assert "could not be selected: TrialRefused" in verdict.reason
         assert "new was closed" in verdict.reason
         assert running.plugins()["new"].state.value == "disabled"
 

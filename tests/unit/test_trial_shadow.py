@@ -117,6 +117,8 @@ async def test_only_methods_that_change_nothing_are_repeated() -> None:
     shadowing = parts.shadow(frozenset({"write"}))
     await parts.handle.write(2)
     await parts.handle.count(3)
+    assert [each async for each in parts.handle.items(2)] == [0, 1]
+    assert parts.handle.features == "old"
     await settled(shadowing)
     assert parts.candidate.asked == [2]
 

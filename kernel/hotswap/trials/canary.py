@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from math import inf
 from typing import Any
 
 from hotswap.errors import HotswapError
 from hotswap.generation import Generation
 from hotswap.trials.bounds import Bounds
-from hotswap.trials.endings import Ending, ending_of
+from hotswap.trials.endings import ANSWERED, Ending, ending_of
 from hotswap.trials.judging import Asked, Bounded, Judge
 from hotswap.trials.terms import CanaryTerms
 from hotswap.trials.trial import Trial
@@ -37,6 +38,7 @@ class Canary:
         self.candidate = candidate
         self.clock = clock
         self._terms = terms
+        self._current, self._candidate = trial.meters
         self._judge = _judge(trial, terms)
         self._calls = 0
         self._number = 0
@@ -44,6 +46,8 @@ class Canary:
         self._inside: dict[int, float] = {}
         """Calls of the candidate's that are not answered yet -> when they began, in that order."""
         self._late: set[int] = set()
+        self._due = inf
+        """When one of them will be late."""
 
     def beside(self, current: Generation) -> Split:
         """Return the policy of a slot that leads to ``current``."""
@@ -62,24 +66,27 @@ class Canary:
 
     def begin(self, now: float) -> int:
         """Return the number of a call that goes to the candidate; 0: it goes to the current provider."""
+        if now >= self._due:
+            self._look_for_overdue(now)
         if self.trial.decided:
             return 0
-        self._look_for_overdue(now)
-        due = self._calls >= self._next
         self._calls += 1
-        if not due or self.trial.decided:
+        if self._calls <= self._next:
             return 0
         self._number += 1
         self._next = self._schedule()
         self._inside[self._number] = now
+        self._look_for_overdue(now)
         return self._number
 
     def _look_for_overdue(self, now: float) -> None:
         """Judge what does not answer: a candidate that hangs would never be heard of otherwise."""
-        while self._inside:
-            number, since = next(iter(self._inside.items()))
-            limit = self._judge.limit()
-            if limit is None or now - since <= limit:
+        self._due, limit = inf, self._judge.limit()
+        if limit is None:
+            return
+        for number, since in list(self._inside.items()):
+            if now - since <= limit:
+                self._due = since + limit
                 return
             del self._inside[number]
             self._late.add(number)
@@ -91,27 +98,27 @@ class Canary:
         self._inside.pop(number, None)
 
     def end(self, number: int, seconds: float, ending: Ending, error: Exception | None = None) -> None:
-        """Count a call that ended, and judge."""
+        """Count a call that ended; one of the candidate's may decide."""
+        if not number:
+            if not self.trial.decided:
+                self._current.add(ending, seconds, error)
+                self._judge.current(ending, seconds)
+            return
         late = number in self._late
         self._late.discard(number)
         self._inside.pop(number, None)
-        if self.trial.decided:
-            return
-        self.trial.meters[number > 0].add(ending, seconds, error)
-        if number:
+        if not self.trial.decided:
+            self._candidate.add(ending, seconds, error)
             self._judge.candidate(ending, None if late else seconds)
             self._weigh()
-        else:
-            self._judge.current(ending, seconds)
 
     def _weigh(self) -> None:
         if reason := self._judge.against():
             self.trial.decide("aborted", reason)
             return
-        terms, candidate = self._terms, self.trial.meters[1]
-        enough = candidate.calls >= terms.promote_after and self.trial.seconds >= terms.min_seconds
-        if enough and self._judge.fit():
-            self.trial.decide("promoted", f"it kept the bounds in {candidate.calls:,} calls")
+        terms, calls = self._terms, self._candidate.calls
+        if calls >= terms.promote_after and self.trial.seconds >= terms.min_seconds and self._judge.fit():
+            self.trial.decide("promoted", f"it kept the bounds in {calls:,} calls")
 
 
 def _judge(trial: Trial, terms: CanaryTerms) -> Judge:
@@ -141,7 +148,7 @@ class Split:
         except BaseException:
             canary.end(number, canary.clock() - since, Ending.GIVEN_UP)
             raise
-        canary.end(number, canary.clock() - since, Ending.ANSWERED)
+        canary.end(number, canary.clock() - since, ANSWERED)
         return answer
 
     async def stream(
@@ -158,10 +165,10 @@ class Split:
             async with aclosing(generation.stream(method, invoke)) as items:
                 async for item in items:
                     if seconds is None:
-                        seconds, ending = canary.clock() - since, Ending.ANSWERED
+                        seconds, ending = canary.clock() - since, ANSWERED
                         canary.answers(number)
                     yield item
-            ending = Ending.ANSWERED
+            ending = ANSWERED
         except (PortError, HotswapError) as error:
             ending, failure = ending_of(error), error
             raise

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
+from math import inf
 from typing import Protocol
 
 from hotswap.errors import says
@@ -16,6 +18,9 @@ SLOW = 0.05
 """The share of calls that lies above a p95."""
 FLOOR = 0.005
 """Seconds below which no call is slow by comparison: there one would measure the event loop."""
+
+KEPT = 8
+"""For how many calls of the candidate's those to set them beside are kept."""
 
 
 class Judge(Protocol):
@@ -43,8 +48,8 @@ class Judge(Protocol):
 class Errors:
     """No more of the candidate's calls than of the current provider's may end with errors of one kind."""
 
-    def __init__(self, bad: Ending, margin: float, group: int, current: Meter, candidate: Meter) -> None:
-        self.evidence = Evidence(margin, group)
+    def __init__(self, bad: Ending, margin: float, current: Meter, candidate: Meter) -> None:
+        self.evidence = Evidence(margin)
         self._bad, self._margin = bad, margin
         self._current, self._candidate = current, candidate
 
@@ -61,7 +66,7 @@ class Errors:
     def __str__(self) -> str:
         own, other = self._candidate, self._current
         return (
-            f"it {self._bad.value} {own.count(self._bad):,} of {own.calls:,} calls, "
+            f"it {self._bad.name.lower()} {own.count(self._bad):,} of {own.calls:,} calls, "
             f"{other.provider} {other.count(self._bad):,} of {other.calls:,}"
         )
 
@@ -72,9 +77,9 @@ class Latency:
     A caller who gave up got no answer in time, whoever the provider is; one that failed or declined is no answer.
     """
 
-    def __init__(self, bounds: Bounds, group: int, current: Meter, candidate: Meter) -> None:
-        self.evidence = Evidence(SLOW, group)
-        self._bounds, self._compared = bounds, group > 0
+    def __init__(self, bounds: Bounds, current: Meter, candidate: Meter, *, compared: bool) -> None:
+        self.evidence = Evidence(SLOW, compared=compared)
+        self._bounds, self._compared = bounds, compared
         self._current, self._candidate = current, candidate
 
     def limit(self) -> float | None:
@@ -105,33 +110,40 @@ class Latency:
 
 
 class Bounded:
-    """Judges by bounds; each call of the candidate's is compared with ``group`` calls of the current provider's."""
+    """Judges by bounds; each call of the candidate's is set beside ``group`` calls of the current provider's, the last.
+
+    Some of the candidate's may end together: the others are kept for a few of them.
+    """
 
     def __init__(self, bounds: Bounds, group: int, current: Meter, candidate: Meter) -> None:
         self._rules: list[Errors | Latency] = []
         if bounds.error_rate is not None:
             kinds = (Ending.FAILED, Ending.DECLINED)
-            self._rules += [Errors(each, bounds.error_rate, group, current, candidate) for each in kinds]
+            self._rules += [Errors(each, bounds.error_rate, current, candidate) for each in kinds]
         if bounds.p95_ratio is not None:
-            self._rules.append(Latency(bounds, group, current, candidate))
+            self._rules.append(Latency(bounds, current, candidate, compared=True))
         if bounds.p95_seconds is not None:
-            self._rules.append(Latency(bounds, 0, current, candidate))
+            self._rules.append(Latency(bounds, current, candidate, compared=False))
         self._enough = len(self._rules) / bounds.false_alarm  # each rule has an equal part of the false alarms
+        self._group = group
+        self._others = deque[tuple[Ending, float]](maxlen=KEPT * group)
 
     def current(self, ending: Ending, seconds: float) -> None:
-        for each in self._rules:
-            if (broken := each.broken(ending, seconds)) is not None:
-                each.evidence.current(broken)
+        self._others.append((ending, seconds))
 
     def candidate(self, ending: Ending, seconds: float | None) -> None:
-        for each in self._rules:
-            if (broken := each.broken(ending, seconds)) is not None:
-                each.evidence.candidate(broken)
+        self._judge(self._rules, ending, seconds)
 
     def overdue(self) -> None:
-        for each in self._rules:
-            if each.limit() is not None:
-                each.evidence.candidate(True)
+        self._judge([each for each in self._rules if isinstance(each, Latency)], Ending.GIVEN_UP, inf)
+
+    def _judge(self, rules: Sequence[Errors | Latency], ending: Ending, seconds: float | None) -> None:
+        beside = [self._others.pop() for _ in range(min(self._group, len(self._others)))]
+        for rule in rules:
+            bad = rule.broken(ending, seconds)
+            if bad is not None:
+                others = [each for other in beside if (each := rule.broken(*other)) is not None]
+                rule.evidence.add(bad, others)
 
     def limit(self) -> float | None:
         return max((limit for each in self._rules if (limit := each.limit()) is not None), default=None)

@@ -6,7 +6,7 @@ from bisect import bisect_left, insort
 from collections import Counter, deque
 from math import ceil
 
-from hotswap.trials.endings import Ending
+from hotswap.trials.endings import ANSWERED, Ending
 from hotswap.trials.stats import Side
 
 WINDOW = 512
@@ -44,14 +44,14 @@ class Meter:
         self.provider = provider
         self.latencies = Latencies()
         self.calls = 0
-        self._endings = Counter[Ending]()
+        self._endings = [0] * len(Ending)
         self._errors = Counter[str]()
 
     def add(self, ending: Ending, seconds: float, error: Exception | None = None) -> None:
         """Count a call; the latency is that of an answer (of a stream: of its first item)."""
         self.calls += 1
         self._endings[ending] += 1
-        if ending is Ending.ANSWERED:
+        if ending is ANSWERED:
             self.latencies.add(seconds)
         elif error is not None:
             self._errors[type(error).__name__] += 1

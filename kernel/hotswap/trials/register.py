@@ -136,9 +136,8 @@ class Trials:
         if there is not under.mode.candidate or self._board.stood_in_for(there):
             return f"{trial.candidate} was replaced by another generation of itself"
         serving = self._board.serving(trial.port)
-        if isinstance(serving, HotswapError):
-            return f"{trial.current} was closed"
-        return "" if serving.provider.name == trial.current else f"{serving.provider.name} serves the port now"
+        name = "nobody" if isinstance(serving, HotswapError) else serving.provider.name
+        return "" if name == trial.current else f"{name} serves the port now"
 
     async def _see_through(self, under: UnderWay) -> None:
         """Wait for the decision, and carry it out."""

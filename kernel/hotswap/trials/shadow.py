@@ -82,13 +82,17 @@ class Shadowing:
         if self._tasks:  # a candidate that does not heed it is cancelled again when it is closed
             await asyncio.wait(self._tasks, timeout=GRACE)
 
-    def repeat(self, method: str, ask: Ask) -> Repeated | None:
-        """Give a call to the candidate as well; None: it is not one to be made twice, or there are too many."""
+    def repeats(self, method: str) -> bool:
+        """Return whether a call is to be given to the candidate too; count one for which there are too many."""
         if method not in self.terms.methods or self.trial.decided or _in_shadow.get():
-            return None
+            return False
         if self._busy >= self.terms.most:
             self._dropped += 1
-            return None
+            return False
+        return True
+
+    def repeat(self, method: str, ask: Ask) -> Repeated:
+        """Give a call to the candidate as well."""
         repeated = Repeated(method)
         context = copy_context()
         context.run(_in_shadow.set, True)
@@ -145,6 +149,9 @@ class Shadow:
         self._current = current
 
     async def call(self, method: str, invoke: Callable[[Any], Awaitable[Any]], arguments: Mapping[str, Any]) -> Any:
+        if not self._shadowing.repeats(method):
+            return await self._current.call(method, invoke)
+
         async def ask(candidate: Generation, clock: Clock) -> Answer:
             since = clock()
             value = await candidate.call(method, invoke)
@@ -153,8 +160,6 @@ class Shadow:
         clock = self._shadowing.clock
         since = clock()
         repeated = self._shadowing.repeat(method, ask)
-        if repeated is None:
-            return await self._current.call(method, invoke)
         try:
             value = await self._current.call(method, invoke)
         except (PortError, HotswapError) as error:
@@ -170,6 +175,11 @@ class Shadow:
         self, method: str, invoke: Callable[[Any], AsyncIterator[Any]], arguments: Mapping[str, Any]
     ) -> AsyncGenerator[Any, None]:
         """Compare a stream once it has ended; one that its reader leaves before is not compared."""
+        if not self._shadowing.repeats(method):
+            async with aclosing(self._current.stream(method, invoke)) as plain:
+                async for item in plain:
+                    yield item
+            return
 
         async def ask(candidate: Generation, clock: Clock) -> Answer:
             kept = Items(clock)
@@ -185,19 +195,15 @@ class Shadow:
         try:
             async with aclosing(self._current.stream(method, invoke)) as items:
                 async for item in items:
-                    if repeated is not None:
-                        kept.add(item)
+                    kept.add(item)
                     yield item
         except (PortError, HotswapError) as error:
-            if repeated is not None:
-                repeated.tell(attrs.evolve(kept.answer(), error=error))
+            repeated.tell(attrs.evolve(kept.answer(), error=error))
             raise
         except BaseException:
-            if repeated is not None:
-                repeated.give_up()
+            repeated.give_up()
             raise
-        if repeated is not None:
-            repeated.tell(kept.answer())
+        repeated.tell(kept.answer())
 
     def target(self) -> Any:
         """Return the adapter of the current provider, which answers all of it."""

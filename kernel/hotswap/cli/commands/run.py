@@ -12,6 +12,7 @@ from hotswap.cli.failures import DONE
 from hotswap.cli.invocation import Invocation
 from hotswap.cli.output import data
 from hotswap.cli.root import Command
+from hotswap.cli.trials import TrialType, Wanted, document, on_trial
 
 if TYPE_CHECKING:
     from hotswap.kernel import Kernel
@@ -41,15 +42,36 @@ class RunCommand(Command):
 @click.argument("workflow", metavar="WORKFLOW", required=False, shell_complete=workflow_names)
 @click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
 @click.option("-o", "--output", metavar="FILE", help="Write the report to a file; - is stdout.")
+@click.option(
+    "--canary",
+    metavar="PORT=NAME[:SHARE]",
+    multiple=True,
+    type=TrialType(canary=True),
+    help="Give a provider a share of a port's calls (0.05), as long as it does well (repeatable).",
+)
+@click.option(
+    "--shadow",
+    metavar="PORT=NAME",
+    multiple=True,
+    type=TrialType(canary=False),
+    help="Give a provider a port's calls too, and compare the answers (repeatable).",
+)
 @click.option("--help", "show_help", is_flag=True, help="Show this message, or that of the workflow, and exit.")
 @click.pass_context
 def run(
-    context: click.Context, workflow: str | None, arguments: tuple[str, ...], output: str | None, show_help: bool
+    context: click.Context,
+    workflow: str | None,
+    arguments: tuple[str, ...],
+    output: str | None,
+    canary: tuple[Wanted, ...],
+    shadow: tuple[Wanted, ...],
+    show_help: bool,
 ) -> int:
     """Run a workflow.
 
     The report goes to stdout, or to the file that --output names; everything else to stderr. --format and all other
-    options are the workflow's own.
+    options are the workflow's own. What came of a --canary or a --shadow is told at the end, and selects nothing for
+    the next run; an answer of a shadow is used nowhere.
     """
     if workflow is None and show_help:
         click.echo(context.get_help())
@@ -68,8 +90,9 @@ def run(
 
     async def main() -> int:
         async with opened(invocation, settings) as kernel:
-            inputs, result = await _work(context, kernel, str(workflow), given)
-            deliver(invocation, str(workflow), inputs, result, output)
+            async with on_trial(invocation, kernel, () if show_help else (*canary, *shadow)) as verdicts:
+                inputs, result = await _work(context, kernel, str(workflow), given)
+            deliver(invocation, str(workflow), inputs, result, output, [document(each) for each in verdicts])
             return DONE
 
     return run_async(invocation, main)
