@@ -11,10 +11,10 @@ from hotswap.relays import Policy, relayed
 from hotswap.slots import Slot
 from hotswap.trials.bounds import AbortIf, Bounds
 from hotswap.trials.canary import Canary
+from hotswap.trials.course import Course
 from hotswap.trials.shadow import Shadowing
 from hotswap.trials.stats import Kind
 from hotswap.trials.terms import CanaryTerms, ShadowTerms
-from hotswap.trials.trial import Trial
 from hotswap_ports import Port
 
 
@@ -90,7 +90,7 @@ class Parts:
         self.current, self.candidate = Scripted("old", current), Scripted("new", candidate)
         self.old = Generation(Provider("counter", "old", "old", "1.0.0"), self.current, 1)
         self.new = Generation(Provider("counter", "new", "new", "1.0.0"), self.candidate, 2)
-        self.trial = Trial(kind, self.old.provider, self.new.provider, self.now)
+        self.course = Course(kind, self.old.provider, self.new.provider, self.now)
         self.slot = Slot(Counter)
         self.handle: Any = self.slot.handle()
 
@@ -103,7 +103,7 @@ class Parts:
     ) -> Canary:
         """Begin a canary."""
         terms = CanaryTerms(share, Bounds() if abort_if is None else abort_if, promote_after, min_seconds)
-        canary = Canary(self.trial, self.new, terms, self.now)
+        canary = Canary(self.course, self.new, terms)
         self.lead(canary.beside(self.old))
         return canary
 
@@ -113,7 +113,7 @@ class Parts:
         def redact(text: str) -> str:
             return text.replace("hunter2", "***")
 
-        shadowing = Shadowing(self.trial, self.new, ShadowTerms(methods, **terms), self.now, redact)
+        shadowing = Shadowing(self.course, self.new, ShadowTerms(methods, **terms), redact)
         self.lead(shadowing.beside(self.old))
         return shadowing
 

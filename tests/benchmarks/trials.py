@@ -21,10 +21,10 @@ from hotswap.generation import Generation, Provider
 from hotswap.relays import relayed
 from hotswap.slots import Slot
 from hotswap.trials.canary import Canary
+from hotswap.trials.course import Course
 from hotswap.trials.shadow import Shadowing
 from hotswap.trials.stats import Kind
 from hotswap.trials.terms import CanaryTerms, ShadowTerms
-from hotswap.trials.trial import Trial
 from hotswap_ports import Storage, Unavailable
 from tests.benchmarks.calls import CALLS, Instant
 from tests.benchmarks.rows import Row, print_rows
@@ -112,12 +112,12 @@ def _routed(kind: Kind) -> tuple[Storage, Storage]:
     )
     plain, routed = Slot(Storage), Slot(Storage)
     plain.generation = old
-    trial = Trial(kind, old.provider, new.provider, time.monotonic)
+    course = Course(kind, old.provider, new.provider, time.monotonic)
     if kind == "canary":
         terms = CanaryTerms(SHARE, Bounds(p95_ratio=None), 10**9, 0.0)
-        routed.generation = relayed(Storage, old.provider, Canary(trial, new, terms, time.monotonic).beside(old))
+        routed.generation = relayed(Storage, old.provider, Canary(course, new, terms).beside(old))
     else:
-        shadowing = Shadowing(trial, new, ShadowTerms(frozenset()), time.monotonic, str)
+        shadowing = Shadowing(course, new, ShadowTerms(frozenset()), str)
         routed.generation = relayed(Storage, old.provider, shadowing.beside(old))
     first, second = routed.handle(), plain.handle()
     assert isinstance(first, Storage)

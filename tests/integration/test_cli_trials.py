@@ -59,8 +59,8 @@ def test_a_canary_takes_its_share_and_is_told_of(project: Path) -> None:
     lines = result.stderr.splitlines()
     assert lines[0].startswith("canary of new 1.0.0 for storage, ")
     assert lines[0].endswith(" s: stopped, the run is over")
-    assert lines[1].startswith("  old 1.0.0: 10 calls, 0 failed, 0 declined, p95 0.")
-    assert lines[2].startswith("  new 1.0.0: 10 calls, 0 failed, 0 declined, p95 0.")
+    assert lines[1].startswith("  old 1.0.0: 10 calls, 0 failed, 0 declined, p95 ")
+    assert lines[2].startswith("  new 1.0.0: 10 calls, 0 failed, 0 declined, p95 ")
     assert "new" not in (project / "hotswap.toml").read_text("utf-8")
 
 

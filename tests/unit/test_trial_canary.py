@@ -56,7 +56,7 @@ async def calls(parts: Parts, most: int) -> int:
     """Make calls until something is decided, or there were enough; return how many failed."""
     failed = 0
     for number in range(most):
-        if parts.trial.decided:
+        if parts.course.decided:
             break
         try:
             await parts.handle.count(number)
@@ -66,7 +66,7 @@ async def calls(parts: Parts, most: int) -> int:
 
 
 async def outcome(parts: Parts) -> tuple[str, str]:
-    decision = await asyncio.wait_for(parts.trial.decision(), 1)
+    decision = await asyncio.wait_for(parts.course.decision(), 1)
     return decision.outcome, decision.reason
 
 
@@ -127,7 +127,7 @@ async def test_a_healthy_candidate_is_promoted_when_it_has_earned_it() -> None:
     parts = Parts(current=failing(0.01, 2), candidate=failing(0.01, 3))
     parts.canary(0.2, promote_after=50, min_seconds=10.0)
     await calls(parts, 400)
-    assert not parts.trial.decided
+    assert not parts.course.decided
     parts.now.seconds = 11.0
     await calls(parts, 10)
     assert await outcome(parts) == ("promoted", f"it kept the bounds in {len(parts.candidate.asked)} calls")
@@ -140,7 +140,7 @@ async def test_a_candidate_that_breaks_a_bound_without_certainty_is_not_promoted
     parts.candidate.act = lambda number: number if len(parts.candidate.asked) not in fails else 1 / 0
     parts.canary(0.2, ERRORS_ALONE, promote_after=50)
     await calls(parts, 300)
-    assert not parts.trial.decided
+    assert not parts.course.decided
     assert len(parts.candidate.asked) == 60
     await calls(parts, 1_000)
     assert await outcome(parts) == ("promoted", "it kept the bounds in 150 calls")
@@ -162,7 +162,7 @@ async def test_errors_of_the_providers_making_are_failures(error: Any) -> None:
     decided, reason = await outcome(parts)
     assert decided == "aborted"
     assert reason.startswith("it failed ")
-    assert parts.trial.stats().candidate.failures == parts.trial.stats().candidate.calls <= 5
+    assert parts.course.stats().candidate.failures == parts.course.stats().candidate.calls <= 5
 
 
 async def calls_that_may_raise(parts: Parts, most: int) -> None:
@@ -187,7 +187,7 @@ async def test_a_candidate_that_declines_what_the_other_answers_goes_back(error:
     decided, reason = await outcome(parts)
     assert decided == "aborted"
     assert reason.startswith("it declined ")
-    side = parts.trial.stats().candidate
+    side = parts.course.stats().candidate
     assert (side.failures, side.errors) == (0, {type(error).__name__: side.declined})
 
 
@@ -206,7 +206,7 @@ async def test_an_outage_of_what_both_need_is_nobodys_fault() -> None:
     await calls(parts, 400)
     parts.current.act = parts.candidate.act = raising(Unavailable("the service is down"))
     await calls(parts, 2_000)
-    assert not parts.trial.decided
+    assert not parts.course.decided
     parts.current.act = parts.candidate.act = lambda number: number
     await calls(parts, 400)
     parts.candidate.act = raising(Unavailable("now it is me"))
@@ -224,8 +224,8 @@ async def test_a_slow_candidate_goes_back() -> None:
     count = len(parts.candidate.asked)
     assert count < 20
     assert decided == "aborted"
-    assert reason.endswith("calls took longer than 2 times the p95 of old 1.0.0, which is 0.100 s")
-    assert parts.trial.stats().candidate.p95 == pytest.approx(0.3)
+    assert reason.endswith("calls took longer than 2 times the p95 of old 1.0.0, which is 100.00 ms")
+    assert parts.course.stats().candidate.p95 == pytest.approx(0.3)
 
 
 async def test_a_candidate_somewhat_slower_is_promoted() -> None:
@@ -266,7 +266,7 @@ async def test_a_candidate_that_hangs_is_noticed_by_the_calls_after() -> None:
     parts.candidate.gate = asyncio.Event()
     tasks = []
     for number in range(1_000):
-        if parts.trial.decided:
+        if parts.course.decided:
             break
         before = len(parts.candidate.asked)
         task = asyncio.create_task(parts.handle.count(number))
@@ -289,7 +289,7 @@ async def test_callers_that_give_up_are_no_failures() -> None:
     for each in tasks:
         each.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    stats = parts.trial.stats()
+    stats = parts.course.stats()
     for side in (stats.current, stats.candidate):
         assert (side.calls, side.given_up, side.failures, side.p95, side.error_rate) == (2, 2, 0, None, 0.0)
 
@@ -301,7 +301,7 @@ async def test_what_the_kernel_cut_is_no_failure_of_the_provider() -> None:
     for number in range(4):
         with suppress(CallEvicted):
             await parts.handle.count(number)
-    assert (parts.trial.stats().candidate.given_up, parts.trial.stats().candidate.failures) == (2, 0)
+    assert (parts.course.stats().candidate.given_up, parts.course.stats().candidate.failures) == (2, 0)
 
 
 async def test_a_function_may_judge_instead() -> None:
@@ -362,7 +362,7 @@ async def test_streams_are_measured_to_their_first_item() -> None:
     parts.canary(0.5)
     for _ in range(4):
         assert await stream(parts, 3) == [0, 1, 2]
-    stats = parts.trial.stats()
+    stats = parts.course.stats()
     assert (stats.current.p95, stats.candidate.p95) == (1.0, 2.0)
 
 
@@ -379,10 +379,10 @@ async def test_streams_are_judged_by_their_end() -> None:
     for _ in range(4):
         with suppress(Unavailable):
             await stream(parts, 5)
-    assert parts.trial.stats().candidate.failures == 2
+    assert parts.course.stats().candidate.failures == 2
     for _ in range(4):
         assert await stream(parts, 5, leave_after=2) == [0, 1]
-    side = parts.trial.stats().candidate
+    side = parts.course.stats().candidate
     assert (side.calls, side.failures, side.given_up) == (4, 2, 0)
 
 
@@ -392,8 +392,8 @@ async def test_a_stream_without_items_has_answered_at_its_end() -> None:
     parts.canary(0.5)
     for _ in range(2):
         assert await stream(parts, 0) == []
-    assert parts.trial.stats().candidate.calls == 1
-    assert parts.trial.stats().candidate.p95 == 0.0
+    assert parts.course.stats().candidate.calls == 1
+    assert parts.course.stats().candidate.p95 == 0.0
 
 
 async def test_attributes_are_those_of_the_current_provider() -> None:

@@ -25,7 +25,7 @@ async def test_the_current_provider_answers_and_the_candidate_is_asked_too() -> 
     assert [await parts.handle.count(number) for number in range(4)] == [0, 1, 2, 3]
     await settled(shadowing)
     assert sorted(parts.candidate.asked) == [0, 1, 2, 3]
-    stats = parts.trial.stats()
+    stats = parts.course.stats()
     assert (stats.compared, stats.differences, stats.dropped) == (4, 1, 0)
     assert [str(each) for each in stats.examples] == ["count: the answers are not the same: 2 | 99"]
     assert (stats.current.calls, stats.candidate.calls) == (4, 4)
@@ -39,7 +39,7 @@ async def test_a_candidate_that_fails_or_raises_anything_harms_no_call() -> None
         shadowing = parts.shadow()
         assert await parts.handle.count(7) == 7
         await settled(shadowing)
-        stats = parts.trial.stats()
+        stats = parts.course.stats()
         assert (stats.differences, stats.candidate.failures, stats.current.failures) == (1, 1, 0)
         assert stats.examples[0].what == "one raised"
         assert stats.examples[0].current == "7"
@@ -52,12 +52,12 @@ async def test_errors_of_one_class_are_the_same() -> None:
     with pytest.raises(Unavailable, match="no luck with 7"):
         await parts.handle.count(7)
     await settled(shadowing)
-    assert (parts.trial.stats().compared, parts.trial.stats().differences) == (1, 0)
+    assert (parts.course.stats().compared, parts.course.stats().differences) == (1, 0)
     parts.candidate.act = lambda number: number
     with pytest.raises(Unavailable):
         await parts.handle.count(8)
     await settled(shadowing)
-    assert str(parts.trial.stats().examples[0]) == "count: one raised: Unavailable: no luck with 8 | 8"
+    assert str(parts.course.stats().examples[0]) == "count: one raised: Unavailable: no luck with 8 | 8"
 
 
 async def test_a_candidate_that_hangs_delays_nobody_and_is_cut_at_its_deadline() -> None:
@@ -68,7 +68,7 @@ async def test_a_candidate_that_hangs_delays_nobody_and_is_cut_at_its_deadline()
     assert await parts.handle.count(1) == 1
     assert parts.new.leases in (0, 1)
     await settled(shadowing)
-    stats = parts.trial.stats()
+    stats = parts.course.stats()
     assert stats.candidate.errors == {"TimedOut": 1}
     assert parts.new.leases == 0
 
@@ -83,12 +83,12 @@ async def test_no_more_are_under_way_than_may_be_and_the_rest_is_counted() -> No
         answers.append(await parts.handle.count(number))
         await asyncio.sleep(0)
     assert answers == list(range(10))
-    assert (len(parts.candidate.asked), parts.trial.stats().dropped) == (3, 7)
+    assert (len(parts.candidate.asked), parts.course.stats().dropped) == (3, 7)
     gate.set()
     await settled(shadowing)
     await parts.handle.count(11)
     await settled(shadowing)
-    assert parts.trial.stats().compared == 4
+    assert parts.course.stats().compared == 4
 
 
 async def test_when_the_caller_gives_up_so_does_the_candidate() -> None:
@@ -104,7 +104,7 @@ async def test_when_the_caller_gives_up_so_does_the_candidate() -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await settled(shadowing)
-    stats = parts.trial.stats()
+    stats = parts.course.stats()
     assert (stats.compared, stats.dropped, parts.new.leases) == (0, 0, 0)
 
 
@@ -146,7 +146,7 @@ async def test_streams_are_compared_item_by_item_after_they_end() -> None:
     shadowing = parts.shadow()
     assert [each async for each in parts.handle.items(3)] == [0, 1, 2]
     await settled(shadowing)
-    found = parts.trial.stats().examples[0]
+    found = parts.course.stats().examples[0]
     assert str(found) == "items: item 2 is not the same: [0, 1, 2] | [0, 9, 2]"
 
 
@@ -162,7 +162,7 @@ async def test_streams_of_other_lengths_differ() -> None:
     with pytest.raises(Unavailable):
         [each async for each in parts.handle.items(3)]
     await settled(shadowing)
-    assert [each.what for each in parts.trial.stats().examples] == ["one has more items", "one raised"]
+    assert [each.what for each in parts.course.stats().examples] == ["one has more items", "one raised"]
 
 
 async def test_a_stream_that_its_reader_leaves_is_not_compared() -> None:
@@ -173,7 +173,7 @@ async def test_a_stream_that_its_reader_leaves_is_not_compared() -> None:
     assert await anext(items) == 0
     await items.aclose()
     await settled(shadowing)
-    assert parts.trial.stats().compared == 0
+    assert parts.course.stats().compared == 0
     assert parts.old.leases == parts.new.leases == 0
 
 
@@ -183,7 +183,7 @@ async def test_no_more_of_a_stream_is_kept_than_may_be() -> None:
     shadowing = parts.shadow()
     assert len([each async for each in parts.handle.items(ITEMS + 50)]) == ITEMS + 50
     await settled(shadowing)
-    assert (parts.trial.stats().compared, parts.trial.stats().differences) == (1, 0)
+    assert (parts.course.stats().compared, parts.course.stats().differences) == (1, 0)
 
 
 async def test_latencies_of_both_sides_are_measured() -> None:
@@ -193,14 +193,14 @@ async def test_latencies_of_both_sides_are_measured() -> None:
     shadowing = parts.shadow()
     await parts.handle.count(1)
     await settled(shadowing)
-    assert (parts.trial.stats().current.p95, parts.trial.stats().candidate.p95) == (1.0, 2.0)
+    assert (parts.course.stats().current.p95, parts.course.stats().candidate.p95) == (1.0, 2.0)
 
 
 async def test_after_the_decision_nothing_is_repeated() -> None:
     """Once the trial is decided the candidate is left alone."""
     parts = Parts("shadow")
     parts.shadow()
-    parts.trial.decide("stopped", "enough")
+    parts.course.decide("stopped", "enough")
     assert await parts.handle.count(1) == 1
     await asyncio.sleep(0)
     assert parts.candidate.asked == []
@@ -216,7 +216,7 @@ async def test_finishing_lets_calls_end_or_cancels_them() -> None:
         await asyncio.sleep(0)
         asyncio.get_running_loop().call_soon(parts.candidate.gate.set)
         await shadowing.finish(patiently)
-        assert parts.trial.stats().compared == patiently
+        assert parts.course.stats().compared == patiently
         assert not shadowing._tasks
         assert parts.new.leases == 0
 
@@ -259,7 +259,7 @@ async def test_what_is_shown_has_no_secrets_and_is_short() -> None:
     for number in range(50):
         await parts.handle.count(number)
         await settled(shadowing)
-    stats = parts.trial.stats()
+    stats = parts.course.stats()
     assert (stats.differences, len(stats.examples)) == (50, 10)
     assert all(len(each.candidate) == SHOWN for each in stats.examples)
     assert "hunt" not in stats.examples[0].candidate
@@ -269,7 +269,7 @@ def test_numbers_are_readable() -> None:
     """A side and the numbers of a trial are sentences for people."""
     side = Side("new 1.0.0", 1_234, 5, 1, 0, 0.25, {"Unavailable": 4, "TimedOut": 1, "NotFound": 1})
     assert str(side) == (
-        "new 1.0.0: 1,234 calls, 5 failed, 1 declined, p95 0.250 s (NotFound 1, TimedOut 1, Unavailable 4)"
+        "new 1.0.0: 1,234 calls, 5 failed, 1 declined, p95 250.00 ms (NotFound 1, TimedOut 1, Unavailable 4)"
     )
     stats = TrialStats("ai", "shadow", Side("old 1.0.0"), side, 3.0, 10, 0, 4)
     assert str(stats).splitlines() == [

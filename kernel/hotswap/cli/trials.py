@@ -49,8 +49,6 @@ class TrialType(click.ParamType[Wanted]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Wanted:
         """Read one value; a mistake is a usage error that shows how it is written."""
-        if isinstance(value, Wanted):
-            return value
         found = _TRIAL.fullmatch(value)
         if found is None or (found["share"] and not self._canary):
             form = "PORT=PROVIDER or PORT=PROVIDER:SHARE, like ai=ollama:0.1" if self._canary else "PORT=PROVIDER"

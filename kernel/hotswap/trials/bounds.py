@@ -25,7 +25,10 @@ class Bounds:
     error_rate: float | None = field(default=0.02, validator=_share)
     """The share of its calls that may fail beyond those that fail with the current provider; likewise declined."""
     p95_ratio: float | None = field(default=2.0, validator=_positive)
-    """Its p95 latency by that of the current provider; what takes less than 5 ms is never slow."""
+    """Its p95 latency by that of the current provider; what takes less than 5 ms is never slow.
+
+    With this and ``p95_seconds`` None, a candidate that never answers is not noticed either.
+    """
     p95_seconds: float | None = field(default=None, validator=_positive)
     """Its p95 latency."""
     min_calls: int = field(default=20, validator=_positive)

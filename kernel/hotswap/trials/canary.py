@@ -14,10 +14,10 @@ from typing import Any
 from hotswap.errors import HotswapError
 from hotswap.generation import Generation
 from hotswap.trials.bounds import Bounds
+from hotswap.trials.course import Course
 from hotswap.trials.endings import ANSWERED, Ending, ending_of
 from hotswap.trials.judging import Asked, Bounded, Judge
 from hotswap.trials.terms import CanaryTerms
-from hotswap.trials.trial import Trial
 from hotswap_ports import PortError
 
 GOLDEN = (5**0.5 - 1) / 2
@@ -27,19 +27,15 @@ GROUP = 50
 
 
 class Canary:
-    """Counts, measures and judges the calls of a port; ``beside`` makes the policy of a slot.
+    """Counts, measures and judges the calls of a port; ``beside`` makes the policy of a slot."""
 
-    Args:
-        clock: returns seconds.
-    """
-
-    def __init__(self, trial: Trial, candidate: Generation, terms: CanaryTerms, clock: Callable[[], float]) -> None:
-        self.trial = trial
+    def __init__(self, course: Course, candidate: Generation, terms: CanaryTerms) -> None:
+        self.course = course
         self.candidate = candidate
-        self.clock = clock
+        self.clock = course.clock
         self._terms = terms
-        self._current, self._candidate = trial.meters
-        self._judge = _judge(trial, terms)
+        self._current, self._candidate = course.meters
+        self._judge = _judge(course, terms)
         self._calls = 0
         self._number = 0
         self._next = self._schedule()
@@ -68,7 +64,7 @@ class Canary:
         """Return the number of a call that goes to the candidate; 0: it goes to the current provider."""
         if now >= self._due:
             self._look_for_overdue(now)
-        if self.trial.decided:
+        if self.course.decided:
             return 0
         self._calls += 1
         if self._calls <= self._next:
@@ -100,32 +96,32 @@ class Canary:
     def end(self, number: int, seconds: float, ending: Ending, error: Exception | None = None) -> None:
         """Count a call that ended; one of the candidate's may decide."""
         if not number:
-            if not self.trial.decided:
+            if not self.course.decided:
                 self._current.add(ending, seconds, error)
                 self._judge.current(ending, seconds)
             return
         late = number in self._late
         self._late.discard(number)
         self._inside.pop(number, None)
-        if not self.trial.decided:
+        if not self.course.decided:
             self._candidate.add(ending, seconds, error)
             self._judge.candidate(ending, None if late else seconds)
             self._weigh()
 
     def _weigh(self) -> None:
         if reason := self._judge.against():
-            self.trial.decide("aborted", reason)
+            self.course.decide("aborted", reason)
             return
         terms, calls = self._terms, self._candidate.calls
-        if calls >= terms.promote_after and self.trial.seconds >= terms.min_seconds and self._judge.fit():
-            self.trial.decide("promoted", f"it kept the bounds in {calls:,} calls")
+        if calls >= terms.promote_after and self.course.seconds >= terms.min_seconds and self._judge.fit():
+            self.course.decide("promoted", f"it kept the bounds in {calls:,} calls")
 
 
-def _judge(trial: Trial, terms: CanaryTerms) -> Judge:
+def _judge(course: Course, terms: CanaryTerms) -> Judge:
     if isinstance(terms.abort_if, Bounds):
         group = max(1, min(GROUP, round(1 / terms.share) - 1))
-        return Bounded(terms.abort_if, group, *trial.meters)
-    return Asked(terms.abort_if, trial.stats)
+        return Bounded(terms.abort_if, group, *course.meters)
+    return Asked(terms.abort_if, course.stats)
 
 
 class Split:

@@ -12,7 +12,7 @@ from hotswap.trials.bounds import Bounds
 from hotswap.trials.endings import Ending
 from hotswap.trials.evidence import Evidence
 from hotswap.trials.meter import Meter
-from hotswap.trials.stats import TrialStats
+from hotswap.trials.stats import TrialStats, duration
 
 SLOW = 0.05
 """The share of calls that lies above a p95."""
@@ -106,7 +106,7 @@ class Latency:
         if not self._compared:
             return f"{late} {self._bounds.p95_seconds:g} s"
         p95 = self._current.latencies.p95 or 0.0
-        return f"{late} {self._bounds.p95_ratio:g} times the p95 of {self._current.provider}, which is {p95:.3f} s"
+        return f"{late} {self._bounds.p95_ratio:g} times the p95 of {self._current.provider}, which is {duration(p95)}"
 
 
 class Bounded:

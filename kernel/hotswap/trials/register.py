@@ -16,6 +16,7 @@ from hotswap.generation import Generation
 from hotswap.plan import Plan
 from hotswap.relays import Policy
 from hotswap.trials.canary import Canary
+from hotswap.trials.course import Course
 from hotswap.trials.shadow import Shadowing
 from hotswap.trials.stats import Kind, Verdict
 from hotswap.trials.terms import CanaryTerms, ShadowTerms
@@ -28,7 +29,7 @@ LEFT = "the kernel was left"
 class UnderWay:
     """A trial that is under way, and what it stands on."""
 
-    trial: Trial
+    course: Course
     mode: Canary | Shadowing
     """What directs the calls."""
     names: tuple[str, ...]
@@ -89,25 +90,25 @@ class Trials:
         if serving is candidate:
             raise TrialRefused(port, names[0], "it serves the port already", "Try it beside another provider.")
         under = self._under(serving, candidate, names, terms)
-        self._trials[port], self._under_way[port] = under.trial, under
+        trial = self._trials[port] = Trial(under.course)
+        self._under_way[port] = under
         self._board.route(port, lambda current: self._policy(under, current))
-        task = asyncio.create_task(self._see_through(under), name=f"hotswap: {under.trial.kind} for {port}")
+        task = asyncio.create_task(self._see_through(under), name=f"hotswap: {trial.kind} for {port}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        logger.info("Began the {}", under.trial)
-        return under.trial
+        logger.info("Began the {}", trial)
+        return trial
 
     def _under(
         self, current: Generation, candidate: Generation, names: tuple[str, ...], terms: CanaryTerms | ShadowTerms
     ) -> UnderWay:
-        clock, kind = self._clock, _kind(terms)
-        trial = Trial(kind, current.provider, candidate.provider, clock)
+        course = Course(_kind(terms), current.provider, candidate.provider, self._clock)
         mode: Canary | Shadowing
         if isinstance(terms, CanaryTerms):
-            mode = Canary(trial, candidate, terms, clock)
+            mode = Canary(course, candidate, terms)
         else:
-            mode = Shadowing(trial, candidate, terms, clock, self._changes.lifecycle.redact)
-        return UnderWay(trial, mode, names, self._selected(trial.port))
+            mode = Shadowing(course, candidate, terms, self._changes.lifecycle.redact)
+        return UnderWay(course, mode, names, self._selected(course.port))
 
     def _selected(self, port: str) -> tuple[str, ...]:
         return tuple(self._board.selected.get(port, ()))
@@ -115,66 +116,66 @@ class Trials:
     def _policy(self, under: UnderWay, current: Generation) -> Policy | None:
         """Return what a slot that leads to ``current`` does with its calls; part of every switch of the port."""
         self._check(under)
-        return None if under.trial.decided else under.mode.beside(current)
+        return None if under.course.decided else under.mode.beside(current)
 
     def _look(self) -> None:
         for each in self._under_way.values():
             self._check(each)
 
     def _check(self, under: UnderWay) -> None:
-        if not under.trial.decided and (reason := self._broken(under)):
-            under.trial.decide("aborted", reason)
+        if not under.course.decided and (reason := self._broken(under)):
+            under.course.decide("aborted", reason)
 
     def _broken(self, under: UnderWay) -> str:
         """Return what a trial has lost of the ground it stands on; empty for nothing."""
-        trial, selected = under.trial, self._selected(under.trial.port)
+        course, selected = under.course, self._selected(under.course.port)
         if tuple(each for each in under.selected if each in selected) != selected:  # names may go with their plugins
             return "another selection was made"
-        there = self._board.providers(trial.port).get(trial.candidate)
+        there = self._board.providers(course.port).get(course.candidate)
         if there is None:
-            return f"{trial.candidate} was closed"
+            return f"{course.candidate} was closed"
         if there is not under.mode.candidate or self._board.stood_in_for(there):
-            return f"{trial.candidate} was replaced by another generation of itself"
-        serving = self._board.serving(trial.port)
+            return f"{course.candidate} was replaced by another generation of itself"
+        serving = self._board.serving(course.port)
         name = "nobody" if isinstance(serving, HotswapError) else serving.provider.name
-        return "" if name == trial.current else f"{name} serves the port now"
+        return "" if name == course.current else f"{name} serves the port now"
 
     async def _see_through(self, under: UnderWay) -> None:
         """Wait for the decision, and carry it out."""
-        trial, mode = under.trial, under.mode
-        decision = await trial.decision()
-        self._board.route(trial.port, None)
+        course, mode = under.course, under.mode
+        decision = await course.decision()
+        self._board.route(course.port, None)
         outcome, reason = decision.outcome, decision.reason
         if outcome == "promoted" and (problem := await self._promote(under)):
             outcome, reason = "aborted", f"{reason}, and could not be selected: {problem}"
         await mode.finish(patiently=outcome == "stopped")
-        del self._under_way[trial.port]
-        verdict = trial.conclude(outcome, reason)
+        del self._under_way[course.port]
+        verdict = course.conclude(outcome, reason)
         level, sides = "WARNING" if outcome == "aborted" else "INFO", (verdict.stats.current, verdict.stats.candidate)
         logger.log(level, "Ended the {}; {}; {}", verdict.headline, *sides)
-        await self._tell(trial, verdict)
+        await self._tell(course, verdict)
 
     async def _promote(self, under: UnderWay) -> str:
         """Select the candidate for good; return why it could not be done, empty when it is done."""
-        trial = under.trial
+        course = under.course
 
         def make(changes: Changes) -> Plan:
             if self._closed or (reason := self._broken(under)):
-                raise TrialRefused(trial.port, trial.candidate, LEFT if self._closed else reason)
-            return changes.plan(select={trial.port: under.names})
+                raise TrialRefused(course.port, course.candidate, LEFT if self._closed else reason)
+            return changes.plan(select={course.port: under.names})
 
         if self._closed:
             return LEFT
         try:
-            await self._changes.change(("promote", trial.port, *under.names), make)
+            await self._changes.change(("promote", course.port, *under.names), make)
         except TeardownFailed as error:  # it is selected; what it replaced did not close cleanly
             logger.warning("{}", error)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is told as what came of the trial
             return f"{type(error).__name__}: {says(error)}"
         return ""
 
-    async def _tell(self, trial: Trial, verdict: Verdict) -> None:
-        data = {"port": trial.port, "provider": trial.candidate, "outcome": verdict.outcome}
+    async def _tell(self, course: Course, verdict: Verdict) -> None:
+        data = {"port": course.port, "provider": course.candidate, "outcome": verdict.outcome}
         try:
             await self._changes.lifecycle.hooks.fire(
                 "on_trial_end", {**data, "reason": verdict.reason, "stats": verdict.stats}
@@ -186,7 +187,7 @@ class Trials:
         """Decide all trials, and begin no more: the kernel is being left."""
         self._closed = True
         for each in self._under_way.values():
-            each.trial.decide("aborted", LEFT)
+            each.course.decide("aborted", LEFT)
 
     async def finish(self) -> None:
         """Wait until all is carried out that was decided."""

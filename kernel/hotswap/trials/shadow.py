@@ -19,11 +19,11 @@ from loguru import logger
 from hotswap.errors import HotswapError
 from hotswap.generation import GRACE, Generation
 from hotswap.trials.answers import Answer, differ, difference
+from hotswap.trials.course import Course
 from hotswap.trials.endings import Ending, ending_of
 from hotswap.trials.repeated import Ask, Clock, Items, Repeated
 from hotswap.trials.stats import Difference, TrialStats
 from hotswap.trials.terms import ShadowTerms
-from hotswap.trials.trial import Trial
 from hotswap_ports import PortError, TimedOut
 
 EXAMPLES = 10
@@ -37,28 +37,26 @@ class Shadowing:
     """Repeats calls and compares; ``beside`` makes the policy of a slot.
 
     Args:
-        clock: returns seconds.
         redact: takes secrets out of a text.
     """
 
     def __init__(
         self,
-        trial: Trial,
+        course: Course,
         candidate: Generation,
         terms: ShadowTerms,
-        clock: Callable[[], float],
         redact: Callable[[str], str],
     ) -> None:
-        self.trial = trial
+        self.course = course
         self.candidate = candidate
-        self.clock = clock
+        self.clock = course.clock
         self.terms = terms
         self._redact = redact
         self._busy = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._compared = self._differences = self._dropped = 0
         self._examples: list[Difference] = []
-        trial.extend = self._stats
+        course.extend = self._stats
 
     def beside(self, current: Generation) -> Shadow:
         """Return the policy of a slot that leads to ``current``."""
@@ -84,7 +82,7 @@ class Shadowing:
 
     def repeats(self, method: str) -> bool:
         """Return whether a call is to be given to the candidate too; count one for which there are too many."""
-        if method not in self.terms.methods or self.trial.decided or _in_shadow.get():
+        if method not in self.terms.methods or self.course.decided or _in_shadow.get():
             return False
         if self._busy >= self.terms.most:
             self._dropped += 1
@@ -96,7 +94,7 @@ class Shadowing:
         repeated = Repeated(method)
         context = copy_context()
         context.run(_in_shadow.set, True)
-        name = f"hotswap: shadow of {self.trial.port}.{method}"
+        name = f"hotswap: shadow of {self.course.port}.{method}"
         self._busy += 1
         task = repeated.task = asyncio.create_task(self._run(repeated, ask), name=name, context=context)
         self._tasks.add(task)
@@ -122,15 +120,15 @@ class Shadowing:
         except (PortError, HotswapError) as error:
             answer = Answer(self.clock() - since, error=error)
         except TimeoutError:
-            late = TimedOut(f"{self.trial.port}.{repeated.method}", self.terms.seconds)
+            late = TimedOut(f"{self.course.port}.{repeated.method}", self.terms.seconds)
             answer = Answer(self.clock() - since, error=late)
         self._asked(repeated)
         current = await repeated.heard
-        if self.trial.over is None:
+        if self.course.over is None:
             self._count(repeated.method, current, answer)
 
     def _count(self, method: str, current: Answer, candidate: Answer) -> None:
-        for meter, answer in zip(self.trial.meters, (current, candidate), strict=True):
+        for meter, answer in zip(self.course.meters, (current, candidate), strict=True):
             ending = Ending.ANSWERED if answer.error is None else ending_of(answer.error)
             meter.add(ending, answer.seconds, answer.error)
         self._compared += 1

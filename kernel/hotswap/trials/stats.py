@@ -11,6 +11,11 @@ Kind: TypeAlias = Literal["canary", "shadow"]
 Outcome: TypeAlias = Literal["promoted", "aborted", "stopped"]
 
 
+def duration(seconds: float) -> str:
+    """Return a latency for people."""
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.2f} ms"
+
+
 @frozen
 class Side:
     """The calls of one provider during a trial, those that have ended."""
@@ -35,7 +40,7 @@ class Side:
         return self.failures / self.calls if self.calls else 0.0
 
     def __str__(self) -> str:
-        p95 = "no answer" if self.p95 is None else f"p95 {self.p95:.3f} s"
+        p95 = "no answer" if self.p95 is None else f"p95 {duration(self.p95)}"
         errors = ", ".join(f"{name} {count}" for name, count in sorted(self.errors.items()))
         counts = f"{self.calls:,} calls, {self.failures:,} failed, {self.declined:,} declined"
         return f"{self.provider}: {counts}, {p95}" + (f" ({errors})" if errors else "")

@@ -1,103 +1,60 @@
-"""A trial as its owner sees it: a candidate beside the provider in use, until something is decided."""
+"""A trial as its owner sees it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
-from attrs import frozen
-
-from hotswap.generation import Provider
-from hotswap.trials.meter import Meter
-from hotswap.trials.stats import Kind, Outcome, TrialStats, Verdict
-
-
-@frozen
-class Decision:
-    """What is to become of a trial."""
-
-    outcome: Outcome
-    reason: str
+from hotswap.trials.course import Course
+from hotswap.trials.stats import Kind, TrialStats, Verdict
 
 
 class Trial:
-    """A candidate on trial for one port. ``Kernel.select`` makes it; it decides by itself, or is stopped.
+    """A candidate beside the provider in use. ``Kernel.select`` begins one; it is decided by itself, or is stopped."""
 
-    Args:
-        current: the provider in use.
-        clock: returns seconds.
-    """
-
-    def __init__(self, kind: Kind, current: Provider, candidate: Provider, clock: Callable[[], float]) -> None:
-        self.kind = kind
-        self.port = candidate.port
-        self.current = current.name
-        """Name of the provider in use."""
-        self.candidate = candidate.name
-        """Name of the provider on trial."""
-        self.meters = Meter(str(current)), Meter(str(candidate))
-        """Of the current provider and of the candidate."""
-        self.decided = False
-        """Set with the decision: from then on no call goes to the candidate on account of the trial."""
-        self.extend: Callable[[TrialStats], TrialStats] = _as_they_are
-        """Adds what only this kind of trial counts."""
-        self.over: Verdict | None = None
-        """What came of it; None while it is under way."""
-        self._clock = clock
-        self._began = clock()
-        self._decision: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
-        self._verdict: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+    def __init__(self, course: Course) -> None:
+        self._course = course
 
     def __repr__(self) -> str:
         return f"<{self}>"
 
     def __str__(self) -> str:
-        if self.over is not None:
-            return self.over.headline
-        calls = f"{self.meters[1].calls:,} calls so far"
-        return f"{self.kind} of {self.meters[1].provider} beside {self.meters[0].provider}, {calls}"
+        return str(self._course)
 
     @property
-    def seconds(self) -> float:
-        """Return the seconds since it began."""
-        return self._clock() - self._began
+    def kind(self) -> Kind:
+        """Return ``canary`` or ``shadow``."""
+        return self._course.kind
+
+    @property
+    def port(self) -> str:
+        """Return the name of the port."""
+        return self._course.port
+
+    @property
+    def current(self) -> str:
+        """Return the name of the provider in use when it began."""
+        return self._course.current
+
+    @property
+    def candidate(self) -> str:
+        """Return the name of the provider on trial."""
+        return self._course.candidate
+
+    @property
+    def over(self) -> Verdict | None:
+        """Return what came of it; None while it is under way."""
+        return self._course.over
 
     def stats(self) -> TrialStats:
         """Return the numbers: as they are now, or as they were when it was over."""
-        if self.over is not None:
-            return self.over.stats
-        current, candidate = (each.side() for each in self.meters)
-        return self.extend(TrialStats(self.port, self.kind, current, candidate, self.seconds))
+        return self._course.stats()
 
     async def verdict(self) -> Verdict:
         """Wait until the trial is over, and return what came of it."""
-        return await asyncio.shield(self._verdict)
+        return await self._course.verdict()
 
     async def stop(self, reason: str = "it was asked to") -> Verdict:
         """End the trial: the provider in use stays. Returns the verdict, which may have been another one before.
 
-        Calls that a shadow repeats just now are finished first.
+        Calls that a shadow repeats just now are finished first, which takes 30 seconds at most.
         """
-        self.decide("stopped", reason)
-        return await self.verdict()
-
-    def decide(self, outcome: Outcome, reason: str) -> None:
-        """Take a decision, unless one is taken. Synchronous: the next call knows."""
-        if not self.decided:
-            self.decided = True
-            self._decision.set_result(Decision(outcome, reason))
-
-    async def decision(self) -> Decision:
-        """Wait for the decision."""
-        return await self._decision
-
-    def conclude(self, outcome: Outcome, reason: str) -> Verdict:
-        """Take the numbers as they are now for the last ones, and tell whoever waits."""
-        self.over = Verdict(outcome, reason, self.stats())
-        self.extend = _as_they_are  # whoever keeps the trial keeps nothing of a generation alive
-        self._verdict.set_result(self.over)
-        return self.over
-
-
-def _as_they_are(stats: TrialStats) -> TrialStats:
-    return stats
+        self._course.decide("stopped", reason)
+        return await self._course.verdict()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from hotswap.cli.trials import TrialType, Wanted, document, on_trial
 
 if TYPE_CHECKING:
     from hotswap.kernel import Kernel
+    from hotswap.trials import Verdict
     from hotswap_ports import Workflow, WorkflowResult
 
 _EPILOG = "`hotswap run research --help` shows what the workflow `research` takes."
@@ -90,8 +92,7 @@ def run(
 
     async def main() -> int:
         async with opened(invocation, settings) as kernel:
-            async with on_trial(invocation, kernel, () if show_help else (*canary, *shadow)) as verdicts:
-                inputs, result = await _work(context, kernel, str(workflow), given)
+            inputs, result, verdicts = await _work(context, kernel, str(workflow), given, (*canary, *shadow))
             deliver(invocation, str(workflow), inputs, result, output, [document(each) for each in verdicts])
             return DONE
 
@@ -99,8 +100,8 @@ def run(
 
 
 async def _work(
-    context: click.Context, kernel: Kernel, name: str, given: list[str]
-) -> tuple[dict[str, Any], WorkflowResult]:
+    context: click.Context, kernel: Kernel, name: str, given: list[str], wanted: Sequence[Wanted]
+) -> tuple[dict[str, Any], WorkflowResult, list[Verdict]]:
     from hotswap.cli.progress import progress_of
     from hotswap.cli.workflow_command import WorkflowCommand
 
@@ -114,8 +115,10 @@ async def _work(
     except click.UsageError as error:  # click's parser leaves some without a context, and the hint needs one
         error.ctx = error.ctx or click.Context(command, context.parent, f"run {name}")
         raise
-    with progress_of(context.obj) as progress:
-        return inputs, await found.run(inputs, progress=progress)
+    async with on_trial(context.obj, kernel, wanted) as verdicts:
+        with progress_of(context.obj) as progress:
+            result = await found.run(inputs, progress=progress)
+    return inputs, result, verdicts
 
 
 def workflow_called(kernel: Kernel, name: str) -> Workflow:
