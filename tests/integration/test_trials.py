@@ -24,7 +24,7 @@ from hotswap import (
     Verdict,
 )
 from hotswap_ports import HookEvent, PortError
-from tests.plugin_folder import Clock, Greeter, gate, greeter, kernel, probe, probing, reached, write_plugin
+from tests.plugin_folder import JOURNAL, Clock, Greeter, gate, greeter, kernel, probe, probing, reached, write_plugin
 
 ERRORS_ALONE = Bounds(p95_ratio=None)
 """Latencies of a few microseconds on a busy machine are no subject for a test."""
@@ -490,6 +490,32 @@ async def test_a_candidate_that_stands_on_the_port_itself_is_not_led_to_itself(t
         await running.select(Greeter, "new", shadow=True, methods=["greet"])
         assert {await handle.greet("x") for _ in range(10)} == {"old x"}
         assert (await running.trials()["greeter"].stop()).stats.compared == 10
+
+
+async def test_a_consumer_that_leaves_with_both_goes_on_reaching_the_old_one(tmp_path: Path) -> None:
+    """What is closed together with its providers reaches the one in use until it is closed, past the trial."""
+    code = """
+        from hotswap_ports import PluginContext
+        from tests.plugin_folder import JOURNAL, Clock, Greeter
+
+        class Ticks(Clock):
+            def __init__(self, greeter: Greeter, context: PluginContext):
+                self.greeter = greeter
+                context.exit_stack.push_async_callback(self.leave)
+            async def leave(self):
+                JOURNAL["leaving"] = [await self.greeter.greet("x")]
+            async def now(self):
+                return 1.0
+    """
+    for name in ("old", "new"):
+        greeter(tmp_path, name, name)
+    write_plugin(tmp_path, "ticker", code, provides={"clock": "Ticks"}, requires={"greeter": ">=1"})
+    async with kernel(tmp_path, "old", "new", "ticker", **BOTH) as running:
+        assert await running.get(Clock).now() == 1.0
+        trial = await canary(running)
+        await running.apply(await running.plan(disable=["old", "new"], cascade=True))
+        assert (await over(trial)).reason == "new was closed"
+        assert JOURNAL["leaving"] == ["old x"]
 
 
 async def test_under_load_and_swaps_only_what_the_candidate_fails_is_lost(tmp_path: Path) -> None:

@@ -151,8 +151,8 @@ class Trials:
         await mode.finish(patiently=outcome == "stopped")
         del self._under_way[course.port]
         verdict = course.conclude(outcome, reason)
-        level, sides = "WARNING" if outcome == "aborted" else "INFO", (verdict.stats.current, verdict.stats.candidate)
-        logger.log(level, "Ended the {}; {}; {}", verdict.headline, *sides)
+        level = "WARNING" if outcome == "aborted" and not self._closed else "INFO"
+        logger.log(level, "Ended the {}; {}; {}", verdict.headline, verdict.stats.current, verdict.stats.candidate)
         await self._tell(course, verdict)
 
     async def _promote(self, under: UnderWay) -> str:
