@@ -62,24 +62,23 @@ class Canary:
 
     def begin(self, now: float) -> int:
         """Return the number of a call that goes to the candidate; 0: it goes to the current provider."""
-        if now >= self._due:
+        turn = self._calls >= self._next
+        if turn or now >= self._due:
             self._look_for_overdue(now)
         if self.course.decided:
             return 0
         self._calls += 1
-        if self._calls <= self._next:
+        if not turn:
             return 0
         self._number += 1
         self._next = self._schedule()
         self._inside[self._number] = now
-        self._look_for_overdue(now)
+        self._due = min(self._due, now + (self._judge.limit() or inf))
         return self._number
 
     def _look_for_overdue(self, now: float) -> None:
         """Judge what does not answer: a candidate that hangs would never be heard of otherwise."""
-        self._due, limit = inf, self._judge.limit()
-        if limit is None:
-            return
+        self._due, limit = inf, self._judge.limit() or inf
         for number, since in list(self._inside.items()):
             if now - since <= limit:
                 self._due = since + limit
