@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         SettingsInvalid,
         StateNotFound,
         TeardownFailed,
+        TrialRefused,
         WouldDeadlock,
     )
     from hotswap.kernel import Kernel, PortStatus, run
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from hotswap.plan import Plan, Step
     from hotswap.settings import Settings
     from hotswap.states import PluginStatus, State, Why
+    from hotswap.trials import Bounds, Difference, Side, Trial, TrialStats, Verdict
     from hotswap.trust import Trust
 
 _MODULES = {
@@ -65,6 +67,7 @@ _MODULES = {
     "hotswap.plan": ("Plan", "Step"),
     "hotswap.settings": ("Settings",),
     "hotswap.states": ("PluginStatus", "State", "Why"),
+    "hotswap.trials": ("Bounds", "Difference", "Side", "Trial", "TrialStats", "Verdict"),
     "hotswap.trust": ("Trust",),
     "hotswap.errors": (
         "CallEvicted",
@@ -105,12 +108,14 @@ _MODULES = {
         "SettingsInvalid",
         "StateNotFound",
         "TeardownFailed",
+        "TrialRefused",
         "WouldDeadlock",
     ),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "Bounds",
     "CallEvicted",
     "BlockingKernel",
     "CallCancelled",
@@ -121,6 +126,7 @@ __all__ = [
     "DependencyConflict",
     "DependencyCycle",
     "DependencyMissing",
+    "Difference",
     "DrainTimeout",
     "Found",
     "HoldTimeout",
@@ -156,11 +162,16 @@ __all__ = [
     "Settings",
     "SettingsConflict",
     "SettingsInvalid",
+    "Side",
     "State",
     "StateNotFound",
     "Step",
     "TeardownFailed",
+    "Trial",
+    "TrialRefused",
+    "TrialStats",
     "Trust",
+    "Verdict",
     "Why",
     "WouldDeadlock",
     "__version__",

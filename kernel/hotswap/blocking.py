@@ -202,6 +202,7 @@ class BlockingKernel(BlockingPorts):
     plan = _mirrored(Kernel.plan)
     change = _mirrored(Kernel.change)
     rollback = _mirrored(Kernel.rollback)
+    trials = _mirrored(Kernel.trials)
     apply = _mirrored(Kernel.apply)
     enable = _mirrored(Kernel.enable)
     disable = _mirrored(Kernel.disable)

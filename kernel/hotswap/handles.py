@@ -72,7 +72,7 @@ def port_attributes(port: type[Port]) -> tuple[str, ...]:
     found: set[str] = set()
     for each in port.__mro__[: port.__mro__.index(Port)]:
         declared = {k for k, v in vars(each).items() if not _is_method(v)} | set(each.__annotations__)
-        found |= {k for k in declared if not k.startswith("_") and k not in ("PORT", "VERSION")}
+        found |= {k for k in declared if not k.startswith("_") and k not in ("PORT", "READS", "VERSION")}
     return tuple(sorted(found))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from hotswap.boot import Backoff, Boot
 from hotswap.catalog import Catalog, discover
@@ -25,6 +25,7 @@ from hotswap.report import Report
 from hotswap.settings import Settings
 from hotswap.states import PluginStatus, Why
 from hotswap.states import PortStatus as PortStatus
+from hotswap.trials import AbortIf, Same, Trial, Trials, terms_of
 from hotswap.watching import Watch
 from hotswap.wiring import Wiring
 from hotswap_ports import Handler, Health, Port, is_port
@@ -67,6 +68,7 @@ class Kernel:
         self._lifecycle = Lifecycle(self._ports, self._wiring, self._hooks, self._environ)
         self._changes: Changes | None = None
         self._boot: Boot | None = None
+        self._trials: Trials | None = None
         self._backoff = backoff
         self._closing = False
         self._watches: list[Watch] = []
@@ -85,6 +87,7 @@ class Kernel:
         self._changes = Changes(self._settings, Planner(catalog, self._ports), self._lifecycle)
         self._boot = Boot(self._changes, self._lifecycle, self._backoff)
         self._portal.open()
+        self._trials = Trials(self._changes)
         try:
             await self._boot.start()
             await self._hooks.fire("on_startup")
@@ -114,9 +117,9 @@ class Kernel:
             error.add_note(str(TeardownFailed(errors)))
 
     async def _close(self) -> list[Exception]:
-        boot, changes = self._boot, self._changes
-        self._boot = self._changes = None
-        if boot is None or changes is None:
+        boot, changes, trials = self._boot, self._changes, self._trials
+        self._boot = self._changes = self._trials = None
+        if boot is None or changes is None or trials is None:
             return []
         self._closing = True
         try:
@@ -124,8 +127,10 @@ class Kernel:
             for each in self._watches:
                 await each.stop()
             self._watches.clear()
+            trials.close()
             await boot.stop()
             await changes.finish()
+            await trials.finish()
             errors = await self._lifecycle.close([each.id for each in changes.solution.plugins])
             self._wiring.slots.clear(KernelNotRunning("it was left"))
             return errors
@@ -142,7 +147,7 @@ class Kernel:
 
     @property
     def _report(self) -> Report:
-        return Report(self._running, self._lifecycle, self._ports)
+        return Report(self._running, self._lifecycle, self._ports, self.trials())
 
     @property
     def settings(self) -> Settings:
@@ -309,9 +314,57 @@ class Kernel:
         key = ("disable", plugin, str(cascade))
         return await self._running.change(key, lambda changes: changes.plan(disable=[plugin], cascade=cascade))
 
-    async def select(self, port: type[Port] | str, *names: str) -> Plan:
-        """Let a port lead to another provider; more names are those to fall back on, in order."""
-        return await self._running.select(_name(port), names)
+    @overload
+    async def select(self, port: type[Port] | str, *names: str) -> Plan: ...
+
+    @overload
+    async def select(
+        self,
+        port: type[Port] | str,
+        *names: str,
+        canary: float,
+        abort_if: AbortIf = ...,
+        promote_after: int = ...,
+        min_seconds: float = ...,
+    ) -> Trial: ...
+
+    @overload
+    async def select(
+        self,
+        port: type[Port] | str,
+        *names: str,
+        shadow: Literal[True],
+        same: Same = ...,
+        methods: Collection[str] = ...,
+    ) -> Trial: ...
+
+    async def select(self, port: type[Port] | str, *names: str, **trial: Any) -> Plan | Trial:
+        """Let a port lead to another provider; more names are those to fall back on, in order.
+
+        With ``canary`` or ``shadow`` the first name is a candidate, tried beside the provider in use. It is opened if
+        it is not open. What is returned is the trial: ``await trial.verdict()``. A port has one at a time.
+
+        Args:
+            canary: the share of the port's calls that go to the candidate. One that it fails has failed.
+            abort_if: what sends it back; Bounds() by default. A function is asked after each call of the candidate's.
+            promote_after: calls of the candidate (500) after which it is selected, if it is within the bounds.
+            min_seconds: seconds (60) that have to pass before that.
+            shadow: the candidate gets the calls as well, its answers are compared, and nobody else sees them.
+            same: told both answers (of a stream: item by item), returns whether they are the same; ``==`` by default.
+            methods: those whose calls are made twice; by default the port's ``READS``, which change nothing.
+
+        Raises:
+            TrialRefused: the port has a trial, or nobody to compare with, or what is asked for makes no sense.
+        """
+        name = _name(port)
+        terms = terms_of(self._ports.get(name), names, **trial) if trial else None
+        if terms is not None and self._trials is not None:
+            return await self._trials.start(name, names, terms)
+        return await self._running.select(name, names)
+
+    def trials(self) -> Mapping[str, Trial]:
+        """Return the last trial of each port, by the port's name: those under way, and those that are over."""
+        return {} if self._trials is None else self._trials.all()
 
     async def configure(self, plugin: str, values: Mapping[str, Any]) -> Plan:
         """Give a plugin other settings: ``values`` over what it has.

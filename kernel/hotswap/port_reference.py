@@ -34,6 +34,8 @@ def markdown() -> str:
 def _port(port: type[Port]) -> Iterator[str]:
     yield f"## `{port.PORT}`: {port.__name__} {port.VERSION}\n"
     yield f"{_text(port)}\n"
+    if port.READS:
+        yield f"Change nothing: {', '.join(f'`{each}`' for each in sorted(port.READS))}.\n"
     for method in port_methods(port):
         keyword = "def" if method.kind == "stream" else "async def"
         yield f"### `{port.__name__}.{method.name}`\n"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import attrs
 
 from hotswap.catalog import trust_of
@@ -15,11 +18,18 @@ from hotswap.states import Cause, PluginStatus, PortStatus, State, Why
 class Report:
     """The state of one kernel at the moment of asking."""
 
-    def __init__(self, changes: Changes, lifecycle: Lifecycle, ports: PortDirectory) -> None:
+    def __init__(
+        self,
+        changes: Changes,
+        lifecycle: Lifecycle,
+        ports: PortDirectory,
+        trials: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         self._changes = changes
         self._catalog = changes.planner.catalog
         self._lifecycle = lifecycle
         self._ports = ports
+        self._trials = trials
 
     def plugins(self) -> dict[str, PluginStatus]:
         """Return what is known of each plugin that was found or wanted, by id."""
@@ -68,6 +78,7 @@ class Report:
                 self._catalog.providers_of(name),
                 tuple(wiring.selected.get(name, ())),
                 str(serving) if isinstance(serving, HotswapError) else "",
+                str(self._trials.get(name, "")),
             )
         return found
 

@@ -144,9 +144,9 @@ class SlotTable:
         return slot.handle(consumer)
 
     def led_to(self, consumer: str, generations: Collection[Generation]) -> list[tuple[Slot, Generation]]:
-        """Return the slots of a consumer that lead to one of ``generations``, each with that one."""
+        """Return the slots of a consumer that lead to one of ``generations``, past a relay too, each with that one."""
         slots = self._consumers.get(consumer, ())
-        return [(each, each.generation) for each in slots if any(each.generation is one for one in generations)]
+        return [(each, one) for each in slots for one in generations if each.generation.provider is one.provider]
 
     def unpin(self, consumer: str) -> None:
         """Let all handles of a consumer follow their slots again."""

@@ -102,6 +102,8 @@ class PortStatus:
     selected: tuple[str, ...] = ()
     problem: str = ""
     """Why nobody serves it."""
+    trial: str = ""
+    """The trial that is under way, or what came of the last one, as a sentence; empty: there was none."""
 
 
 @frozen

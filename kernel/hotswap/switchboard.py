@@ -17,8 +17,8 @@ from hotswap.selection import choose
 from hotswap.slots import Slot, SlotTable
 from hotswap_ports import Port
 
-Route = Callable[[Generation], Policy]
-"""Makes the policy of a slot whose provider is the generation given."""
+Route = Callable[[Generation], Policy | None]
+"""Makes the policy of a slot whose provider is the generation given; None: the calls go to that generation."""
 StandIn = Callable[[Slot, Port], Policy]
 """Makes the policy of a slot that leads to a generation; the plain handle is for calls that go on along the slot."""
 
@@ -159,7 +159,7 @@ class Switchboard:
         policy: Policy | None = None
         if (stand_in := self._stand_ins.get(generation)) is not None:
             policy = stand_in(slot, _onward(slot))
-        elif slot.name is None and (route := self._routes.get(slot.port.PORT)) is not None:
+        elif slot.name is None and not slot.besides and (route := self._routes.get(slot.port.PORT)) is not None:
             policy = route(generation)
         slot.generation = generation if policy is None else relayed(slot.port, generation.provider, policy)
 
@@ -192,7 +192,10 @@ class Switchboard:
         return coming if coming in self.ahead.add and coming is not slot.generation else None
 
     def route(self, port: str, route: Route | None) -> None:
-        """Share the calls to a port's selected provider out as ``route`` says; None: no more."""
+        """Share the calls to a port's selected provider out as ``route`` says; None: no more.
+
+        Calls that another provider of the port makes to it are none of these: the candidate would be led to itself.
+        """
         if route is None:
             self._routes.pop(port, None)
         else:

@@ -190,6 +190,9 @@ class AIProvider(Port):
 
     PORT: ClassVar[str] = "ai"
     VERSION: ClassVar[str] = "1.0.0"
+    READS: ClassVar[frozenset[str]] = frozenset(
+        {"classify", "complete", "count_tokens", "embed", "key_phrases", "models", "stream", "summarize"}
+    )
 
     features: AIFeatures = AIFeatures()
 

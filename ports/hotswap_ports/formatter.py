@@ -90,6 +90,7 @@ class Formatter(Port):
 
     PORT: ClassVar[str] = "formatter"
     VERSION: ClassVar[str] = "1.0.0"
+    READS: ClassVar[frozenset[str]] = frozenset({"format"})
 
     features: FormatterFeatures = FormatterFeatures()
 

@@ -16,6 +16,8 @@ class Port(ABC):
     """The name by which manifests and settings call it: ``scraper``."""
     VERSION: ClassVar[str]
     """Semantic version of the port's shape; requirements such as ``storage = ">=1,<2"`` are held against it."""
+    READS: ClassVar[frozenset[str]] = frozenset()
+    """Names of the methods that change nothing, so that a host may make a call of theirs twice."""
 
 
 def is_port(candidate: object) -> bool:

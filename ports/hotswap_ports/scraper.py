@@ -91,6 +91,7 @@ class Scraper(Port):
 
     PORT: ClassVar[str] = "scraper"
     VERSION: ClassVar[str] = "1.0.0"
+    READS: ClassVar[frozenset[str]] = frozenset({"scrape"})
 
     features: ScraperFeatures = ScraperFeatures()
 

@@ -154,6 +154,7 @@ class Search(Port):
 
     PORT: ClassVar[str] = "search"
     VERSION: ClassVar[str] = "1.0.0"
+    READS: ClassVar[frozenset[str]] = frozenset({"count", "search"})
 
     features: SearchFeatures = SearchFeatures()
 

@@ -70,6 +70,7 @@ class Storage(Port):
 
     PORT: ClassVar[str] = "storage"
     VERSION: ClassVar[str] = "1.0.0"
+    READS: ClassVar[frozenset[str]] = frozenset({"exists", "get", "get_json", "list", "read"})
 
     features: StorageFeatures = StorageFeatures()
 

@@ -5,7 +5,19 @@ from typing import assert_type
 
 from attrs import frozen
 
-from hotswap import Kernel, Plan, PluginStatus, PortStatus, Settings, Why, run
+from hotswap import (
+    Bounds,
+    Kernel,
+    Plan,
+    PluginStatus,
+    PortStatus,
+    Settings,
+    Trial,
+    TrialStats,
+    Verdict,
+    Why,
+    run,
+)
 from hotswap_ports import (
     AIProvider,
     Completion,
@@ -40,6 +52,14 @@ async def application(kernel: Kernel) -> int:
     assert_type(await kernel.plan(enable=["postgres"], select={Storage: "postgres"}), Plan)
     assert_type(await kernel.enable("postgres"), Plan)
     assert_type(await kernel.select(Storage, "postgres"), Plan)
+    trial = await kernel.select(Storage, "postgres", "sqlite", canary=0.05, abort_if=Bounds(error_rate=0.01))
+    assert_type(trial, Trial)
+    assert_type(await kernel.select(Storage, "new", canary=0.05, abort_if=lambda stats: stats.candidate.p95), Trial)
+    assert_type(await kernel.select(Storage, "new", shadow=True, same=lambda one, other: one == other), Trial)
+    assert_type(trial.stats(), TrialStats)
+    assert_type(await trial.verdict(), Verdict)
+    assert_type(kernel.trials(), Mapping[str, Trial])
+    await kernel.select(Storage, "new", canary=0.05, same=print)  # type: ignore[call-overload]
     assert_type(await kernel.disable("sqlite", cascade=True), Plan)
     assert_type(await kernel.configure("sqlite", {"path": "x"}), Plan)
     assert_type(await kernel.reload("sqlite"), Plan)

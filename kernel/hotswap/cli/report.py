@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,14 @@ def check_output(output: str) -> None:
 
 
 def deliver(
-    invocation: Invocation, workflow: str, inputs: Mapping[str, Any], result: WorkflowResult, output: str | None
+    invocation: Invocation,
+    workflow: str,
+    inputs: Mapping[str, Any],
+    result: WorkflowResult,
+    output: str | None,
+    trials: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Write the report, then say what could not be used.
+    """Write the report, then say what could not be used; a JSON document has what came of ``trials`` too.
 
     Raises:
         SettingsConflict: the file cannot be written; what was there before is as it was.
@@ -52,7 +57,7 @@ def deliver(
     elif not invocation.json:
         click.echo(visible(text) if is_terminal(data()) else text, data(), nl=not text.endswith("\n"))
     if invocation.json:
-        _print_json(invocation, workflow, inputs, result, output)
+        _print_json(invocation, workflow, inputs, result, output, trials)
         return
     for problem in result.problems:
         print_block("warning", "yellow", {**_facts(problem), "about": problem.source})
@@ -62,7 +67,12 @@ def deliver(
 
 
 def _print_json(
-    invocation: Invocation, workflow: str, inputs: Mapping[str, Any], result: WorkflowResult, output: str | None
+    invocation: Invocation,
+    workflow: str,
+    inputs: Mapping[str, Any],
+    result: WorkflowResult,
+    output: str | None,
+    trials: Sequence[Mapping[str, Any]],
 ) -> None:
     content = {
         "workflow": workflow,
@@ -72,6 +82,7 @@ def _print_json(
         "output": None if output == _STDOUT else output,
         "stats": dict(result.stats),
         "problems": [attrs.asdict(each) for each in result.problems],
+        "trials": list(trials),
     }
     print_document(invocation, "run/1", content)
 

@@ -52,6 +52,7 @@ from hotswap.errors.swaps import (
     DrainTimeout,
     HoldTimeout,
     TeardownFailed,
+    TrialRefused,
 )
 
 __all__ = [
@@ -93,6 +94,7 @@ __all__ = [
     "SettingsInvalid",
     "StateNotFound",
     "TeardownFailed",
+    "TrialRefused",
     "WouldDeadlock",
     "error_classes",
     "nearest",

@@ -72,3 +72,15 @@ class TeardownFailed(ExceptionGroup[Exception], HotswapError):
 
     def derive(self, excs: Sequence[Exception], /) -> TeardownFailed:  # type: ignore[override] # a group of the same kind
         return TeardownFailed(excs)
+
+
+class TrialRefused(HotswapError):
+    """A canary or a shadow cannot begin, or its candidate cannot be selected any more."""
+
+    code = "PLUG-050"
+
+    def __init__(self, port: str, candidate: str, reason: str, hint: str = "") -> None:
+        self.port = port
+        self.candidate = candidate
+        self.reason = reason
+        super().__init__(f"{candidate!r} cannot be tried for {port!r}: {reason}.", hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,11 @@ from hotswap.cli.failures import DONE
 from hotswap.cli.invocation import Invocation
 from hotswap.cli.output import data
 from hotswap.cli.root import Command
+from hotswap.cli.trials import TrialType, Wanted, document, on_trial
 
 if TYPE_CHECKING:
     from hotswap.kernel import Kernel
+    from hotswap.trials import Verdict
     from hotswap_ports import Workflow, WorkflowResult
 
 _EPILOG = "`hotswap run research --help` shows what the workflow `research` takes."
@@ -41,15 +44,37 @@ class RunCommand(Command):
 @click.argument("workflow", metavar="WORKFLOW", required=False, shell_complete=workflow_names)
 @click.argument("arguments", metavar="[ARGS]...", nargs=-1, type=click.UNPROCESSED)
 @click.option("-o", "--output", metavar="FILE", help="Write the report to a file; - is stdout.")
+@click.option(
+    "--canary",
+    metavar="PORT=NAME[:SHARE]",
+    multiple=True,
+    type=TrialType(canary=True),
+    help="Give a provider a share of a port's calls (0.05), as long as it does well (repeatable).",
+)
+@click.option(
+    "--shadow",
+    metavar="PORT=NAME",
+    multiple=True,
+    type=TrialType(canary=False),
+    help="Give a provider a port's calls too, and compare the answers (repeatable).",
+)
 @click.option("--help", "show_help", is_flag=True, help="Show this message, or that of the workflow, and exit.")
 @click.pass_context
 def run(
-    context: click.Context, workflow: str | None, arguments: tuple[str, ...], output: str | None, show_help: bool
+    context: click.Context,
+    workflow: str | None,
+    arguments: tuple[str, ...],
+    output: str | None,
+    canary: tuple[Wanted, ...],
+    shadow: tuple[Wanted, ...],
+    show_help: bool,
 ) -> int:
     """Run a workflow.
 
     The report goes to stdout, or to the file that --output names; everything else to stderr. --format and all other
     options are the workflow's own. An edit of hotswap.toml while it is at work is put in force, and loses no call.
+    options are the workflow's own. What came of a --canary or a --shadow is told at the end, and selects nothing for
+    the next run; an answer of a shadow is used nowhere.
     """
     if workflow is None and show_help:
         click.echo(context.get_help())
@@ -69,16 +94,16 @@ def run(
     async def main() -> int:
         async with opened(invocation, settings) as kernel:
             follow(invocation, kernel)
-            inputs, result = await _work(context, kernel, str(workflow), given)
-            deliver(invocation, str(workflow), inputs, result, output)
+            inputs, result, verdicts = await _work(context, kernel, str(workflow), given, (*canary, *shadow))
+            deliver(invocation, str(workflow), inputs, result, output, [document(each) for each in verdicts])
             return DONE
 
     return run_async(invocation, main)
 
 
 async def _work(
-    context: click.Context, kernel: Kernel, name: str, given: list[str]
-) -> tuple[dict[str, Any], WorkflowResult]:
+    context: click.Context, kernel: Kernel, name: str, given: list[str], wanted: Sequence[Wanted]
+) -> tuple[dict[str, Any], WorkflowResult, list[Verdict]]:
     from hotswap.cli.progress import progress_of
     from hotswap.cli.workflow_command import WorkflowCommand
 
@@ -92,8 +117,10 @@ async def _work(
     except click.UsageError as error:  # click's parser leaves some without a context, and the hint needs one
         error.ctx = error.ctx or click.Context(command, context.parent, f"run {name}")
         raise
-    with progress_of(context.obj) as progress:
-        return inputs, await found.run(inputs, progress=progress)
+    async with on_trial(context.obj, kernel, wanted) as verdicts:
+        with progress_of(context.obj) as progress:
+            result = await found.run(inputs, progress=progress)
+    return inputs, result, verdicts
 
 
 def workflow_called(kernel: Kernel, name: str) -> Workflow:
