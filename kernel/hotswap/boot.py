@@ -9,7 +9,7 @@ import attrs
 from attrs import frozen
 
 from hotswap.changes import Changes
-from hotswap.errors import HotswapError, LockInvalid
+from hotswap.errors import HotswapError, LockInvalid, PluginInitFailed
 from hotswap.instance import describe
 from hotswap.lifecycle import Lifecycle
 from hotswap.lock import Lock, read
@@ -112,6 +112,9 @@ class Boot:
             self._wait(chosen, f"it is not ready yet: {error}", error)
             return False
         except HotswapError as error:
+            if _not_yet(error):
+                self._wait(chosen, describe(error), error)
+                return False
             self._lifecycle.note(chosen.id, State.FAILED, describe(error), error)
             self._waiting.pop(chosen.id, None)
             return False
@@ -138,7 +141,7 @@ class Boot:
         """Try what waits: after a while where something was not ready, and whenever something else was changed."""
         attempt = 1
         while self._waiting:
-            unready = any(isinstance(self._lifecycle.notes[each].error, NotReady) for each in self._waiting)
+            unready = any(_not_yet(self._lifecycle.notes[each].error) for each in self._waiting)
             self._changed.clear()
             try:
                 async with asyncio.timeout(self._backoff.wait(attempt) if unready else None):
@@ -161,3 +164,8 @@ class Boot:
 
     async def _plan_and_open(self, plugin: str) -> None:
         await self._changes.carry_out(self._changes.plan_also(plugin))
+
+
+def _not_yet(error: Exception | None) -> bool:
+    """Return whether a plugin may open later: it says that it is not ready, or that it is not well."""
+    return isinstance(error, NotReady) or (isinstance(error, PluginInitFailed) and error.step == "health")

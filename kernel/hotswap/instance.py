@@ -192,7 +192,8 @@ class Instance:
         self.stack.push_async_callback(plugin.stop)
         health = await self._step("health", lambda: self._health(plugin))
         if health.status == "unhealthy":
-            raise PluginInitFailed(self.id, "health", f"it says it is unhealthy: {health.message}")
+            hint = "What it needs does not answer: enable it again later, or let the next start wait for it."
+            raise PluginInitFailed(self.id, "health", f"it says it is unhealthy: {health.message}", hint)
 
     def parts(self) -> dict[str, object]:
         """Return the plugin's objects by who they are to a hand-over of state."""

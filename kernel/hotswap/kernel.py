@@ -11,6 +11,7 @@ from hotswap.boot import Backoff, Boot
 from hotswap.catalog import Catalog, discover
 from hotswap.changes import Changes
 from hotswap.errors import HotswapError, KernelInUse, KernelNotRunning, PortUnfilled, PortUnknown, TeardownFailed
+from hotswap.failover import Failover
 from hotswap.handles import port_methods
 from hotswap.hooks import Hooks
 from hotswap.keeper import to_the_end
@@ -22,6 +23,7 @@ from hotswap.report import Report
 from hotswap.settings import Settings
 from hotswap.states import PluginStatus, Why
 from hotswap.states import PortStatus as PortStatus
+from hotswap.watch import Timer
 from hotswap.wiring import Wiring
 from hotswap_ports import Handler, Health, Port, is_port
 
@@ -44,6 +46,7 @@ class Kernel:
         ports: port classes of the application's own, beside those of hotswap and of installed distributions.
         environ: the environment that plugins' ``env_vars`` are read from; None: that of the process.
         backoff: how long to wait before a plugin that was not ready is tried again.
+        timer: whose time failover goes by; None: that of the event loop.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Kernel:
         ports: Iterable[type[Port]] = (),
         environ: Mapping[str, str] | None = None,
         backoff: Backoff | None = None,
+        timer: Timer | None = None,
     ) -> None:
         self._settings = Settings.load() if settings is None else settings
         self._environ = os.environ if environ is None else environ
@@ -64,6 +68,8 @@ class Kernel:
         self._changes: Changes | None = None
         self._boot: Boot | None = None
         self._backoff = backoff
+        self._failover: Failover | None = None
+        self._timer = timer
         self._closing = False
 
     async def __aenter__(self) -> Kernel:
@@ -78,6 +84,8 @@ class Kernel:
         self._boot = Boot(self._changes, self._lifecycle, self._backoff)
         try:
             await self._boot.start()
+            self._failover = Failover(self._changes, self._lifecycle, self._timer)
+            self._failover.start()
             await self._hooks.fire("on_startup")
         except BaseException as error:
             await self._leave(error)
@@ -105,12 +113,14 @@ class Kernel:
             error.add_note(str(TeardownFailed(errors)))
 
     async def _close(self) -> list[Exception]:
-        boot, changes = self._boot, self._changes
-        self._boot = self._changes = None
+        boot, changes, failover = self._boot, self._changes, self._failover
+        self._boot = self._changes = self._failover = None
         if boot is None or changes is None:
             return []
         self._closing = True
         try:
+            if failover is not None:
+                await failover.stop()
             await boot.stop()
             await changes.finish()
             errors = await self._lifecycle.close([each.id for each in changes.solution.plugins])
@@ -284,10 +294,13 @@ class Kernel:
         return self._lifecycle.redact(text)
 
     async def health(self) -> Mapping[str, Health]:
-        """Ask every open plugin how it is; each may take 5 seconds."""
+        """Ask every open plugin how it is; each may take 5 seconds. What they answer counts for failover at once."""
         _ = self._running
         instances = dict(self._lifecycle.instances)
         answers = await asyncio.gather(*(each.health() for each in instances.values()))
+        for instance, answer in zip(instances.values(), answers, strict=True):
+            if self._failover is not None:
+                self._failover.heard(instance, answer)
         return dict(zip(instances, answers, strict=True))
 
 

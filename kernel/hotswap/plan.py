@@ -10,7 +10,7 @@ from attrs import frozen
 from hotswap.errors import HotswapError
 from hotswap.manifest.model import Manifest
 from hotswap.resolver.model import Chosen, Solution
-from hotswap.selection import choose
+from hotswap.selection import choose, in_order
 from hotswap.settings import Settings
 
 Kind = Literal["start", "replace", "stop", "select", "rebuild"]
@@ -69,6 +69,8 @@ class Running:
     serving: Mapping[str, str]
     """Port -> name of the provider it leads to."""
     revision: int
+    unwell: Collection[tuple[str, str]] = ()
+    """Port and name of providers that others of the selection stand in for."""
 
 
 def make_plan(
@@ -134,7 +136,7 @@ def _changing(
     found = {}
     for port in sorted({*names, *running.serving}):
         before = running.serving.get(port, "")
-        after = choose(port, names.get(port, ()), selected.get(port, ()), before)
+        after = choose(port, names.get(port, ()), in_order(port, selected.get(port, ()), running.unwell), before)
         if (name := "" if isinstance(after, HotswapError) else after) != before:
             found[port] = (before, name)
     return found

@@ -66,7 +66,19 @@ class Report:
                 self._catalog.providers_of(name),
                 tuple(wiring.selected.get(name, ())),
                 str(serving) if isinstance(serving, HotswapError) else "",
+                {each: reason for (of, each), reason in wiring.unwell.items() if of == name},
             )
+        return found
+
+    def _unwell(self, plugin: str) -> list[str]:
+        """Say of each provider of a plugin that is unwell why, and who serves its port."""
+        wiring = self._lifecycle.wiring
+        found = []
+        for (port, name), reason in wiring.unwell.items():
+            if wiring.providers(port)[name].provider.plugin == plugin:
+                serving = wiring.serving(port)
+                instead = "nobody" if isinstance(serving, HotswapError) else serving.provider.name
+                found.append(f"as {name!r} it is unwell ({reason}), and {instead} serves {port!r}")
         return found
 
     def unfilled(self, port: str) -> PortUnfilled:
@@ -98,6 +110,7 @@ class Report:
             if each not in seen:
                 seen.add(each)
                 status = self.plugin(each)
-                causes.append(Cause(each, status.state, status.reason or status.state.meaning))
+                text = status.reason or status.state.meaning
+                causes.append(Cause(each, status.state, "; ".join([text, *self._unwell(each)])))
                 todo[:0] = status.blocked_by
         return Why(tuple(causes))

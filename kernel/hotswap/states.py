@@ -102,6 +102,8 @@ class PortStatus:
     selected: tuple[str, ...] = ()
     problem: str = ""
     """Why nobody serves it."""
+    unwell: Mapping[str, str] = {}
+    """Names of open providers that others of the selection stand in for, each with the reason."""
 
 
 @frozen

@@ -2,24 +2,36 @@
 
 A slot leads to the provider that serves its port, or to the one of its name. Two things can stand between: a *hold*,
 under which the calls to one generation wait while it is replaced, and a *route*, which shares the calls to a port's
-selected provider out among several.
+selected provider out among several, or watches them. Routes lie in layers, one behind the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from enum import IntEnum
 
 from hotswap.errors import HotswapError, ProviderNotFound
 from hotswap.generation import Generation
 from hotswap.handles import handle_class
 from hotswap.holding import Held, Hold
 from hotswap.relays import Policy, relayed
-from hotswap.selection import choose
+from hotswap.selection import choose, in_order
 from hotswap.slots import Slot, SlotTable
 from hotswap_ports import Port
 
-Route = Callable[[Generation], Policy]
-"""Makes the policy of a slot whose provider is the generation given."""
+Route = Callable[[Generation], "Policy | None"]
+"""Makes the policy of a slot that leads to the generation given, be that a provider or another route; None for none."""
+
+
+class Layer(IntEnum):
+    """Where a route lies: a call comes through the highest layer first, and through the lowest right before its end."""
+
+    COUNT = 0
+    """Failover counts the calls of a provider under suspicion."""
+    CHANCE = 1
+    """Failover tries a provider again that was down."""
+    TRIAL = 2
+    """Calls are shared out between the selected provider and another one."""
 
 
 class Switchboard:
@@ -36,7 +48,7 @@ class Switchboard:
         self._lent: dict[tuple[str, str], Generation] = {}
         """Port and name -> a generation that is open and not in force yet."""
         self._holds: dict[Generation, Hold] = {}
-        self._routes: dict[str, Route] = {}
+        self._routes: dict[str, dict[Layer, Route]] = {}
 
     def providers(self, port: str) -> dict[str, Generation]:
         """Return the open providers of a port by name."""
@@ -63,10 +75,7 @@ class Switchboard:
 
     def in_order(self, port: str) -> tuple[str, ...]:
         """Return the selection of a port: those that are unwell stand behind the others."""
-        selected = self.selected.get(port, ())
-        if not self.unwell or len(selected) < 2:
-            return selected
-        return tuple(sorted(selected, key=lambda each: (port, each) in self.unwell))
+        return in_order(port, self.selected.get(port, ()), self.unwell)
 
     def lend(self, generations: Iterable[Generation]) -> None:
         """Let handles by name reach providers that are not in force yet, until they are or are gone."""
@@ -134,12 +143,20 @@ class Switchboard:
 
     def _point(self, slot: Slot, generation: Generation) -> None:
         """Let a slot lead to a generation, or to what stands in for it."""
-        policy: Policy | None = None
-        if (hold := self._holds.get(generation)) is not None:
-            policy = Held(hold, _onward(slot))
-        elif slot.name is None and (route := self._routes.get(slot.port.PORT)) is not None:
+        hold = self._holds.get(generation)
+        if hold is not None:
+            held = Held(hold, _onward(slot))
+            slot.generation = relayed(slot.port, generation.provider, held, generation.number, generation.redact)
+        else:
+            slot.generation = generation if slot.name is not None else self._routed(slot.port, generation)
+
+    def _routed(self, port: type[Port], generation: Generation) -> Generation:
+        """Return what stands for a generation behind the routes of its port."""
+        for _, route in sorted(self._routes.get(port.PORT, {}).items()):
             policy = route(generation)
-        slot.generation = generation if policy is None else relayed(slot.port, generation.provider, policy)
+            if policy is not None:
+                generation = relayed(port, generation.provider, policy, generation.number, generation.redact)
+        return generation
 
     def hold(self, generation: Generation, hold: Hold) -> None:
         """Let new calls to a generation wait."""
@@ -173,13 +190,19 @@ class Switchboard:
         for hold in holds:
             hold.release()
 
-    def route(self, port: str, route: Route | None) -> None:
-        """Share the calls to a port's selected provider out as ``route`` says; None: no more."""
+    def route(self, port: str, route: Route | None, layer: Layer = Layer.TRIAL) -> None:
+        """Let the calls to a port's selected provider go as ``route`` says; None: no more."""
+        layers = self._routes.setdefault(port, {})
         if route is None:
-            self._routes.pop(port, None)
+            layers.pop(layer, None)
         else:
-            self._routes[port] = route
+            layers[layer] = route
         self.refresh(port)
+
+    def free(self, port: str, name: str) -> Generation | None:
+        """Return an open provider, for those who choose one themselves; None while its calls have to wait."""
+        found = self.providers(port).get(name)
+        return None if found in self._holds else found
 
     def refresh(self, port: str) -> None:
         """Let every slot of a port lead to where it should now."""
