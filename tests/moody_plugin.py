@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from attrs import define
+from attrs import define, field
 
 from hotswap import Kernel
 from hotswap_ports import Health, Port
@@ -46,9 +46,13 @@ class Mood:
     """Seconds that a call takes."""
     calls: int = 0
     asked: int = 0
+    answers: list[Health] = field(factory=list)
+    """Said before ``health`` is."""
 
     async def answer(self) -> Health:
         self.asked += 1
+        if self.answers:
+            return self.answers.pop(0)
         if self.health == "hang":
             await asyncio.Event().wait()
         if isinstance(self.health, Exception):

@@ -167,5 +167,8 @@ class Boot:
 
 
 def _not_yet(error: Exception | None) -> bool:
-    """Return whether a plugin may open later: it says that it is not ready, or that it is not well."""
-    return isinstance(error, NotReady) or (isinstance(error, PluginInitFailed) and error.step == "health")
+    """Return whether a plugin may open later: it says that it is not ready, or that it is not well (a check that
+    raises says so too; one that would end the process is a defect)."""
+    if isinstance(error, PluginInitFailed) and error.step == "health":
+        return error.__cause__ is None or isinstance(error.__cause__, Exception)
+    return isinstance(error, NotReady)

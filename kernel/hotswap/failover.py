@@ -90,6 +90,7 @@ class Failover:
     def heard(self, instance: Instance, health: Health) -> None:
         """Take note of what a plugin answered, whoever has asked it."""
         if self._lifecycle.instances.get(instance.id) is instance:
+            self._survey()
             for each in self._orders.values():
                 each.heard(instance.id, health)
 
@@ -131,9 +132,7 @@ class Failover:
         if interval:
             self._round = now + interval
             self._ask({plugin for each in self._orders.values() for plugin in each.plugins})
-        for each in self._orders.values():
-            each.look()
-        self._reschedule()
+        self._survey()  # a change that failed may have put another generation in a place, and tells nobody
 
     def _moved(self, move: Move) -> None:
         """Make plans that were made before outdated, and tell whoever wants to know."""

@@ -103,7 +103,7 @@ class PortStatus:
     problem: str = ""
     """Why nobody serves it."""
     unwell: Mapping[str, str] = {}
-    """Names of open providers that others of the selection stand in for, each with the reason."""
+    """Names of the selection that others stand in for, each with the reason: unwell, or wanted and not open."""
 
 
 @frozen

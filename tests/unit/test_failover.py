@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from loguru import logger
 
-from hotswap import Kernel, PlanOutdated, State
+from hotswap import Kernel, PlanOutdated, PluginInitFailed, State
 from hotswap.boot import Backoff
 from hotswap.generation import Generation
 from hotswap.switchboard import Layer
@@ -899,6 +899,24 @@ async def test_one_that_is_being_replaced_is_neither_judged_nor_tried(tmp_path: 
         await change
         assert await inside + await waiting == ["a", "a"]
         assert (b.calls, unwell(kernel)) == (0, {})
+
+
+async def test_one_that_had_to_be_opened_again_is_looked_after_like_before(tmp_path: Path, timer: ManualTimer) -> None:
+    """A change that failed after it had closed an exclusive provider leaves another generation of it, and its order."""
+    a, _ = moody(tmp_path, "a", "b", provides={"greeter": {"class": "Hello", "exclusive": True}})
+    async with moody_kernel(tmp_path, timer, "a", "b", ports={"greeter": ("a", "b")}) as kernel:
+        a.answers = [SICK]
+        with pytest.raises(PluginInitFailed, match="no power"):
+            await kernel.configure("a", {"folder": str(tmp_path), "more": 1})
+        assert (await succeed(kernel), unwell(kernel)) == (["a"], {})
+        a.health = SICK
+        await timer.advance(10)
+        assert await succeed(kernel) == ["b"]
+        a.health = WELL
+        await timer.advance(40)
+        a.error = gone
+        await fail(kernel, 3)
+        assert await succeed(kernel) == ["b"]
 
 
 async def test_one_that_was_unhealthy_at_the_start_comes_in_when_it_is_well(tmp_path: Path, timer: ManualTimer) -> None:
