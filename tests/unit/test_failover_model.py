@@ -113,7 +113,7 @@ class Run:
         assert type(handle._slot.generation.target).__name__ == "Hello"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(EVENTS, max_size=40))
 def test_who_serves_follows_from_who_is_unwell_and_it_ends_well(events: list[tuple[str, Any]]) -> None:
     """After any history the first provider that is well serves, and when all is well again, the first one."""
