@@ -156,7 +156,9 @@ class Failover:
 
     async def _rebuild(self, move: Move, number: int) -> list[Exception]:
         def plan(changes: Changes) -> Plan:
-            if self._moves[move.port] != number:  # the port has moved on: that move has a follow-up of its own
+            serving = self._lifecycle.wiring.serving(move.port)
+            moved_on = isinstance(serving, HotswapError) or serving.provider.name != move.after
+            if moved_on or self._moves[move.port] != number:  # whatever moved it has a follow-up of its own
                 return changes.no_steps(changes.settings)
             return changes.plan_failover(move.port, move.before, move.after, move.reason)
 

@@ -143,7 +143,8 @@ class Order:
 
     def _fall(self, name: str, reason: str, *, by_calls: bool) -> None:
         before, standing = self._serving(), self._standings[name]
-        reason, now, wait = self._around.redact(reason), self._around.now(), self._around.wait()
+        reason = " ".join(self._around.redact(reason).split())  # a line: what an adapter says may be many
+        now, wait = self._around.now(), self._around.wait()
         if not standing.reason:
             logger.bind(plugin=self._generations[name].provider.plugin).warning(
                 "{}: the provider {} is unwell: {}", self.port, name, reason

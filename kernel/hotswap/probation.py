@@ -30,9 +30,11 @@ def verdict(generation: Generation, error: Exception) -> bool | None:
     nothing either: the provider is there, it says when to come back, and callers that are too fast would be so with the
     next one; a plugin whose quota is used up says so in its health.
     """
-    if isinstance(error, HotswapError | RateLimited) or came_from_elsewhere(error, generation.provider):
+    if isinstance(error, HotswapError | RateLimited):
         return None
-    return not isinstance(error, DOWN)
+    if not isinstance(error, DOWN):
+        return True
+    return None if came_from_elsewhere(error, generation.provider) else False
 
 
 class Probation:
@@ -57,7 +59,7 @@ class Probation:
         self._counted = 0
         self._uncounted = generation.leases
         self._failed = 0
-        """Uncounted calls that failed since ``_uncounted`` was read, and are no good ones when they leave."""
+        """Calls that failed since ``_uncounted`` was read, and are no good ones when they leave."""
 
     def failed(self, reason: str, now: float) -> None:
         """Note a failure; its call is still inside."""
@@ -79,13 +81,13 @@ class Probation:
             raise
         finally:
             self._counted -= 1
-            self._failed -= good is False  # it is counted, after all
             self._catch_up()
             if good:
                 self._calls.append(True)
             self._weigh(self)
 
     def _catch_up(self) -> None:
+        """Find out how many of the calls that are not counted have left, and take those for good that did not fail."""
         inside = self.generation.leases - self._counted
         left = self._uncounted - inside - self._failed
         self._calls.extend([True] * min(left, WINDOW))

@@ -16,6 +16,7 @@ from hotswap.boot import Backoff
 from hotswap.generation import Generation
 from hotswap.switchboard import Layer
 from hotswap_ports import (
+    Abort,
     AdapterFailed,
     Conflict,
     FeatureUnsupported,
@@ -298,6 +299,51 @@ async def test_failures_that_are_fewer_than_half_are_not_enough(pair: tuple[Kern
     assert failed <= 10
 
 
+async def test_good_calls_that_were_inside_already_count_as_well(pair: tuple[Kernel, Mood, Mood]) -> None:
+    """A busy provider is not condemned for a few bad calls among many that are under way."""
+    kernel, a, _ = pair
+    a.gate = asyncio.Event()
+    inside = []
+    for number in range(40):
+        a.error = gone if number % 4 == 0 else None
+        inside.append(asyncio.create_task(kernel.get(Greeter).greet("x")))
+        while a.calls <= number:
+            await asyncio.sleep(0)
+    a.gate.set()
+    ended = await asyncio.gather(*inside, return_exceptions=True)
+    assert (ended.count("a"), serving(kernel)) == (30, "a")
+    a.error, a.calls, a.gate = gone, 0, asyncio.Event()
+    inside = [asyncio.create_task(fail(kernel)) for _ in range(20)]
+    while a.calls < 20:
+        await asyncio.sleep(0)
+    a.gate.set()
+    await asyncio.gather(*inside)
+    assert serving(kernel) == "b"
+
+
+async def test_a_failure_that_is_counted_hides_no_good_call_that_is_not(pair: tuple[Kernel, Mood, Mood]) -> None:
+    """Three failures and four good calls of before the suspicion: fewer than half have failed."""
+    kernel, a, _ = pair
+    inside, gates = [], [asyncio.Event() for _ in range(4)]
+    for number, a.gate in enumerate(gates):
+        inside.append(asyncio.create_task(kernel.get(Greeter).greet("x")))
+        while a.calls <= number:
+            await asyncio.sleep(0)
+    a.gate, a.error = None, gone
+    await fail(kernel)
+    for number in (0, 1):
+        gates[number].set()
+        await inside[number]
+    await fail(kernel)
+    for number in (2, 3):
+        gates[number].set()
+        await inside[number]
+    await fail(kernel)
+    assert serving(kernel) == "a"
+    await fail(kernel)
+    assert serving(kernel) == "b"
+
+
 async def test_one_without_a_health_of_its_own_is_judged_by_its_calls(tmp_path: Path, timer: ManualTimer) -> None:
     """The least plugin, a class and a manifest, fails over too."""
     a, _ = moody(tmp_path, "a", "b", python={})
@@ -477,6 +523,57 @@ async def test_one_that_fell_for_its_calls_is_tried_by_one_call_at_a_time(
     assert serving(kernel) == "a"
     assert (await succeed(kernel, 17), is_plain(kernel)) == (["a"] * 17, True)
     assert not any(each.error for each in (a, b))
+
+
+async def test_streams_try_it_too_and_one_that_is_left_early_says_nothing(
+    pair: tuple[Kernel, Mood, Mood], timer: ManualTimer
+) -> None:
+    """A stream is a call like any other: from its first item to its end it is the one that tries."""
+    kernel, a, _ = pair
+    counter = kernel.get(Counter)
+    a.error = gone
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            _ = [each async for each in counter.count(2)]
+    a.error = None
+    await timer.advance(30)
+    trying: Any = counter.count(2)
+    assert await anext(trying) == "a 0"
+    assert [each async for each in counter.count(2)] == ["b 0", "b 1"]
+    assert counter.now() == 1
+    await trying.aclose()
+    for _ in range(3):
+        assert serving(kernel, "counter") == "b"
+        assert [each async for each in counter.count(2)] == ["a 0", "a 1"]
+    assert serving(kernel, "counter") == "a"
+    assert counter.now() == 1
+    assert kernel.get(Greeter).features == frozenset()
+
+
+async def test_one_that_is_opened_anew_needs_no_chance(
+    pair: tuple[Kernel, Mood, Mood], timer: ManualTimer, tmp_path: Path
+) -> None:
+    """Another generation in the place of one that was just being tried serves at once."""
+    kernel, a, _ = pair
+    a.error = gone
+    await fail(kernel, 3)
+    a.error = None
+    await timer.advance(30)
+    assert await succeed(kernel) == ["a"]
+    await kernel.configure("a", {"folder": str(tmp_path), "more": 1})
+    assert (serving(kernel), unwell(kernel), is_plain(kernel)) == ("a", {}, True)
+
+
+async def test_a_stand_in_that_fails_when_it_is_asked_by_name_raises_no_suspicion(
+    pair: tuple[Kernel, Mood, Mood],
+) -> None:
+    """Whom nobody is led to is not judged."""
+    kernel, _, b = pair
+    b.error = gone
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            await kernel.get(Greeter, "b").greet("x")
+    assert (serving(kernel), unwell(kernel), is_plain(kernel)) == ("a", {}, True)
 
 
 async def test_one_that_fails_again_costs_one_call_and_waits_twice_as_long(
@@ -758,6 +855,72 @@ async def test_consumers_that_ask_for_it_are_rebuilt_once_when_moves_come_in_num
         assert kernel._running.revision >= revision + 11
 
 
+async def test_what_goes_wrong_after_a_move_is_logged_and_undoes_nothing(tmp_path: Path, timer: ManualTimer) -> None:
+    """A hook that aborts comes too late, and a consumer that cannot be opened anew goes on as it is."""
+    code = """
+        from hotswap_ports import PluginContext
+        from tests.moody_plugin import mood
+        from tests.plugin_folder import Clock, Greeter
+
+        class Ticks(Clock):
+            def __init__(self, greeter: Greeter, context: PluginContext) -> None:
+                self.greeter = greeter
+                if mood(context).error:
+                    raise RuntimeError("not now")
+            async def now(self):
+                return await self.greeter.greet("x")
+    """
+    requires = {"greeter": {"version": ">=1", "rebind": "rebuild"}}
+    (ticks,) = moody(tmp_path, "ticks", code=code, provides={"clock": "Ticks"}, requires=requires, python={})
+    a, _ = moody(tmp_path, "a", "b")
+    order = {"greeter": ("a", "b")}
+    lines: list[str] = []
+    async with moody_kernel(tmp_path, timer, "a", "b", "ticks", ports=order) as kernel:
+        kernel.on("on_failover", lambda event: Abort("no"))
+        ticks.error = gone
+        a.health = SICK
+        sink = logger.add(lambda line: lines.append(str(line)), level="ERROR", format="{message}")
+        try:
+            await kernel.health()
+            await quiet()
+        finally:
+            logger.remove(sink)
+        assert serving(kernel) == "b"
+        assert str(await kernel.get(Clock).now()) == "b"
+    assert [each.partition(":")[0] for each in lines] == ["after the failover of greeter"] * 2
+    assert "stopped this at on_failover: no" in lines[0]
+    assert "not now" in lines[1]
+
+
+async def test_a_persons_choice_outruns_the_follow_up_of_a_move(tmp_path: Path, timer: ManualTimer) -> None:
+    """A selection that is made before consumers of a move are rebuilt rebuilds them; the move does not do so again."""
+    code = """
+        from hotswap_ports import PluginContext
+        from tests.plugin_folder import JOURNAL, Clock, Greeter
+
+        class Ticks(Clock):
+            def __init__(self, greeter: Greeter, context: PluginContext) -> None:
+                JOURNAL.setdefault(context.config.get("folder"), []).append("made")
+            async def now(self):
+                return 0.0
+    """
+    requires = {"greeter": {"version": ">=1", "rebind": "rebuild"}}
+    tables: dict[str, Any] = {"capabilities": {"config_access": True}, "requires": requires}
+    write_plugin(tmp_path, "ticks", code, provides={"clock": "Ticks"}, **tables)
+    a, *_ = moody(tmp_path, "a", "b", "c")
+    order = {"greeter": ("a", "b")}
+    async with moody_kernel(tmp_path, timer, "a", "b", "c", "ticks", ports=order) as kernel:
+        async with kernel._running.turn:
+            chosen = asyncio.create_task(kernel.select(Greeter, "c"))
+            await asyncio.sleep(0)
+            a.health = SICK
+            await kernel.health()
+            await asyncio.sleep(0)
+        await chosen
+        await quiet()
+        assert (serving(kernel), JOURNAL[str(tmp_path)]) == ("c", ["made", "made"])
+
+
 async def test_a_move_while_another_change_is_under_way_does_not_wait_for_it(
     pair: tuple[Kernel, Mood, Mood], tmp_path: Path
 ) -> None:
@@ -894,11 +1057,64 @@ async def test_one_that_is_being_replaced_is_neither_judged_nor_tried(tmp_path: 
         waiting = asyncio.create_task(succeed(kernel))
         a.health = SICK
         await timer.advance(10)
+        later = asyncio.create_task(succeed(kernel))
+        await asyncio.sleep(0)
         a.health = WELL
         a.gate.set()
         await change
-        assert await inside + await waiting == ["a", "a"]
+        assert await inside + await waiting + await later == ["a", "a", "a"]
         assert (b.calls, unwell(kernel)) == (0, {})
+
+
+async def test_one_that_is_being_replaced_gets_its_chance_later(tmp_path: Path, timer: ManualTimer) -> None:
+    """No call tries a generation that is being drained: it stays with the stand-in, which does not let it wait."""
+    a, _ = moody(tmp_path, "a", "b", provides={"greeter": {"class": "Hello", "exclusive": True}})
+    async with moody_kernel(tmp_path, timer, "a", "b", ports={"greeter": ("a", "b")}) as kernel:
+        a.error = gone
+        await fail(kernel, 3)
+        await timer.advance(30)
+        a.error, a.gate, a.calls = None, asyncio.Event(), 0
+        inside = asyncio.create_task(kernel.get(Greeter, "a").greet("x"))
+        while not a.calls:
+            await asyncio.sleep(0)
+        change = asyncio.create_task(kernel.configure("a", {"folder": str(tmp_path), "more": 1}))
+        while kernel.plugins()["a"].state is not State.DRAINING:
+            await asyncio.sleep(0)
+        assert await succeed(kernel) == ["b"]
+        a.gate.set()
+        await asyncio.gather(inside, change)
+        assert await succeed(kernel) == ["a"]
+
+
+async def test_who_leaves_with_a_provider_under_suspicion_reaches_it_to_the_end(
+    tmp_path: Path, timer: ManualTimer
+) -> None:
+    """A consumer that is closed in the same plan may call its provider while it stops, counted or not."""
+    code = """
+        from hotswap_ports import Plugin, PluginContext
+        from tests.plugin_folder import JOURNAL, Clock, Greeter
+
+        class Ticks(Clock):
+            async def now(self):
+                return 0.0
+
+        class Own(Plugin):
+            def __init__(self, greeter: Greeter, context: PluginContext) -> None:
+                self.greeter = greeter
+                self.context = context
+            async def stop(self):
+                JOURNAL.setdefault(self.context.config.get("folder"), []).append(await self.greeter.greet("x"))
+    """
+    tables: dict[str, Any] = {"capabilities": {"config_access": True}, "requires": {"greeter": ">=1"}}
+    write_plugin(tmp_path, "ticks", code, provides={"clock": "Ticks"}, python={"class_name": "Own"}, **tables)
+    a, _ = moody(tmp_path, "a", "b")
+    async with moody_kernel(tmp_path, timer, "a", "b", "ticks", ports={"greeter": ("a", "b")}) as kernel:
+        a.error = gone
+        await fail(kernel)
+        a.error = None
+        plan = await kernel.plan(disable=["a", "b"], cascade=True)
+        await kernel.apply(plan)
+        assert JOURNAL[str(tmp_path)] == ["a"]
 
 
 async def test_one_that_had_to_be_opened_again_is_looked_after_like_before(tmp_path: Path, timer: ManualTimer) -> None:
