@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hotswap.boot import Backoff
     from hotswap.catalog import Catalog
     from hotswap.errors import HotswapError
+    from hotswap.health_watch import Timer
     from hotswap.plan import Plan
     from hotswap.proposals import Past
     from hotswap.settings import Settings
@@ -77,8 +78,9 @@ class BlockingKernel(BlockingPorts):
         ports: Iterable[type[Port]] = (),
         environ: Mapping[str, str] | None = None,
         backoff: Backoff | None = None,
+        timer: Timer | None = None,
     ) -> None:
-        self._kernel = Kernel(settings, ports=ports, environ=environ, backoff=backoff)
+        self._kernel = Kernel(settings, ports=ports, environ=environ, backoff=backoff, timer=timer)
         self._handles = BlockingHandles(self._kernel.portal)
         self._thread: LoopThread | None = None
 

@@ -12,7 +12,7 @@ from loguru import logger
 from hotswap.activation import Activation, may_rest
 from hotswap.catalog import Found
 from hotswap.changes import Changes
-from hotswap.errors import HotswapError, LockInvalid
+from hotswap.errors import HotswapError, LockInvalid, PluginInitFailed
 from hotswap.guard import describe
 from hotswap.lifecycle import Lifecycle
 from hotswap.lock import Lock, read
@@ -122,8 +122,9 @@ class Boot:
         """Note that a plugin could not be opened when a call needed it, and try again where that may help."""
         chosen = [each for each in self._changes.solution.plugins if each.id == plugin]
         self._settle([each for each in self._changes.solution.plugins if each.id != plugin])
-        if isinstance(error, NotReady) and chosen:
-            self._wait(chosen[0], f"it is not ready yet: {error}", error)
+        if _not_yet(error) and chosen:
+            reason = f"it is not ready yet: {error}" if isinstance(error, NotReady) else describe(error)
+            self._wait(chosen[0], reason, error)
             self._begin_retries()
         else:
             self._lifecycle.note(plugin, State.FAILED, describe(error), error)
@@ -135,6 +136,9 @@ class Boot:
             self._wait(chosen, f"it is not ready yet: {error}", error)
             return False
         except HotswapError as error:
+            if _not_yet(error):
+                self._wait(chosen, describe(error), error)
+                return False
             self._lifecycle.note(chosen.id, State.FAILED, describe(error), error)
             self._waiting.pop(chosen.id, None)
             return False
@@ -160,7 +164,7 @@ class Boot:
         """Try what waits: after a while where something was not ready, and whenever something else was changed."""
         attempt = 1
         while self._waiting:
-            unready = any(isinstance(self._lifecycle.notes[each].error, NotReady) for each in self._waiting)
+            unready = any(_not_yet(self._lifecycle.notes[each].error) for each in self._waiting)
             self._changed.clear()
             try:
                 async with asyncio.timeout(self._backoff.wait(attempt) if unready else None):
@@ -185,3 +189,11 @@ class Boot:
         left = await self._changes.carry_out(self._changes.plan_also(plugin))
         for error in await self._lifecycle.retire(left):
             logger.warning("What {} replaced did not close cleanly: {}", plugin, error)
+
+
+def _not_yet(error: Exception | None) -> bool:
+    """Return whether a plugin may open later: it says that it is not ready, or that it is not well (a check that
+    raises says so too; one that would end the process is a defect)."""
+    if isinstance(error, PluginInitFailed) and error.step == "health":
+        return error.__cause__ is None or isinstance(error.__cause__, Exception)
+    return isinstance(error, NotReady)

@@ -44,14 +44,14 @@ class Generation:
     """
 
     __slots__ = (
-        "__weakref__", "_drained", "_evicted", "_idle", "_loop", "_redact", "_thread", "cut", "leases", "number",
-        "on_failure", "provider", "retired", "target",
+        "__weakref__", "_drained", "_evicted", "_idle", "_loop", "_thread", "cut", "leases", "number",
+        "on_failure", "provider", "redact", "retired", "target",
     )  # fmt: skip
 
     def __init__(
         self, provider: Provider, target: Port, number: int, redact: Callable[[str], str] = lambda text: text
     ) -> None:
-        self._redact = redact
+        self.redact = redact
         self.provider = provider
         self.target: Any = target
         self.number = number
@@ -86,9 +86,10 @@ class Generation:
                 raise self.evicted(method) from None
             if asyncio.current_task() is None or cancelling():
                 raise error
-        failed = AdapterFailed(self.provider.name, method, error, self._redact(says(error)))
+        failed = AdapterFailed(self.provider.name, method, error, self.redact(says(error)))
+        failed.__cause__ = error  # before anybody is told, who may want to know where it came from
         self._failed(failed)
-        raise failed from error
+        raise failed
 
     def _failed(self, error: Exception) -> None:
         if self.on_failure is not None:

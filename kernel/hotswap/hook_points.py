@@ -17,6 +17,7 @@ FIRED: frozenset[str] = frozenset(
         "pre_protocol_execution", "post_protocol_execution", "on_protocol_error", "pre_step", "post_step",
         "on_startup", "on_shutdown", "on_plugin_load", "on_plugin_unload", "on_config_change",
         "on_trial_end",
+        "on_failover",
     }
 )  # fmt: skip
 """Points that somebody fires by name; the others belong to the calls of a port."""

@@ -142,7 +142,8 @@ class Instance:
         self.stack.push_async_callback(plugin.stop)
         health = await self._guard.step("health", lambda: self._health(plugin))
         if health.status == "unhealthy":
-            raise PluginInitFailed(self.id, "health", f"it says it is unhealthy: {health.message}")
+            hint = "What it needs does not answer: enable it again later, or let the next start wait for it."
+            raise PluginInitFailed(self.id, "health", f"it says it is unhealthy: {health.message}", hint)
 
     def _adapter(self, provide: Provide) -> tuple[str, type[Port], tuple[Need, ...]]:
         cls = self.prepared.loaded.adapters[provide]

@@ -12,7 +12,9 @@ from hotswap.catalog import Catalog, discover
 from hotswap.changes import Changes
 from hotswap.clock import Ticking
 from hotswap.errors import HotswapError, KernelInUse, KernelNotRunning, PortUnfilled, PortUnknown, TeardownFailed
+from hotswap.failover import Failover
 from hotswap.handles import port_methods
+from hotswap.health_watch import Timer
 from hotswap.hooks import Hooks
 from hotswap.keeper import to_the_end
 from hotswap.lifecycle import Lifecycle
@@ -49,6 +51,7 @@ class Kernel:
         ports: port classes of the application's own, beside those of hotswap and of installed distributions.
         environ: the environment that plugins' ``env_vars`` are read from; None: that of the process.
         backoff: how long to wait before a plugin that was not ready is tried again.
+        timer: whose time failover goes by; None: that of the event loop.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Kernel:
         ports: Iterable[type[Port]] = (),
         environ: Mapping[str, str] | None = None,
         backoff: Backoff | None = None,
+        timer: Timer | None = None,
     ) -> None:
         self._settings = Settings.load() if settings is None else settings
         self._environ = os.environ if environ is None else environ
@@ -70,6 +74,8 @@ class Kernel:
         self._boot: Boot | None = None
         self._trials: Trials | None = None
         self._backoff = backoff
+        self._failover: Failover | None = None
+        self._timer = timer
         self._closing = False
         self._watches: list[Watch] = []
         self._ticking = Ticking()
@@ -90,6 +96,8 @@ class Kernel:
         self._trials = Trials(self._changes)
         try:
             await self._boot.start()
+            self._failover = Failover(self._changes, self._lifecycle, self._timer)
+            self._failover.start()
             await self._hooks.fire("on_startup")
         except BaseException as error:
             await self._leave(error)
@@ -117,8 +125,8 @@ class Kernel:
             error.add_note(str(TeardownFailed(errors)))
 
     async def _close(self) -> list[Exception]:
-        boot, changes, trials = self._boot, self._changes, self._trials
-        self._boot = self._changes = self._trials = None
+        boot, changes, trials, failover = self._boot, self._changes, self._trials, self._failover
+        self._boot = self._changes = self._trials = self._failover = None
         if boot is None or changes is None or trials is None:
             return []
         self._closing = True
@@ -128,6 +136,8 @@ class Kernel:
                 await each.stop()
             self._watches.clear()
             trials.close()
+            if failover is not None:
+                await failover.stop()
             await boot.stop()
             await changes.finish()
             await trials.finish()
@@ -422,10 +432,13 @@ class Kernel:
         return self._lifecycle.redact(text)
 
     async def health(self) -> Mapping[str, Health]:
-        """Ask every open plugin how it is; each may take 5 seconds."""
+        """Ask every open plugin how it is; each may take 5 seconds. What they answer counts for failover at once."""
         _ = self._running
         instances = dict(self._lifecycle.instances)
         answers = await asyncio.gather(*(each.health() for each in instances.values()))
+        for instance, answer in zip(instances.values(), answers, strict=True):
+            if self._failover is not None:
+                self._failover.heard(instance, answer)
         return dict(zip(instances, answers, strict=True))
 
     @property

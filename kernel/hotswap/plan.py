@@ -11,7 +11,7 @@ from hotswap.config import Config
 from hotswap.errors import HotswapError
 from hotswap.manifest.model import Manifest
 from hotswap.resolver.model import Chosen, Solution
-from hotswap.selection import choose
+from hotswap.selection import choose, in_order
 from hotswap.settings import Settings
 
 Kind = Literal["start", "replace", "stop", "select", "rebuild"]
@@ -75,6 +75,8 @@ class Running:
     revision: int
     dormant: Collection[str] = ()
     """Those of the active plugins that the first call is to open."""
+    unwell: Collection[tuple[str, str]] = ()
+    """Port and name of providers that others of the selection stand in for."""
 
 
 def make_plan(
@@ -140,7 +142,7 @@ def _changing(
     found = {}
     for port in sorted({*names, *running.serving}):
         before = running.serving.get(port, "")
-        after = choose(port, names.get(port, ()), selected.get(port, ()), before)
+        after = choose(port, names.get(port, ()), in_order(port, selected.get(port, ()), running.unwell), before)
         if (name := "" if isinstance(after, HotswapError) else after) != before:
             found[port] = (before, name)
     return found

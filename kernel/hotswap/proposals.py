@@ -20,6 +20,7 @@ from hotswap.plan import Plan, Running, Step, rebuild_steps
 from hotswap.planner import Planner
 from hotswap.reconfiguring import Reconfigured, reconfigured, touched
 from hotswap.resolver import Solution
+from hotswap.selection import in_order
 from hotswap.settings import Settings
 from hotswap.settings_tables import split_requirement
 from hotswap.states import STUCK
@@ -59,7 +60,13 @@ class Proposals:
             for port in self.lifecycle.ports
             if not isinstance(found := wiring.serving(port.PORT), HotswapError)
         }
-        return Running({each: members[each] for each in order}, serving, self.revision, self.lifecycle.dormant)
+        return Running(
+            {each: members[each] for each in order},
+            serving,
+            self.revision,
+            self.lifecycle.dormant,
+            tuple(wiring.unwell),
+        )
 
     def plan(
         self,
@@ -167,6 +174,11 @@ class Proposals:
         ports = [port for each in manifest.provides if self._serves(plugin, port := each.port)]
         return attrs.evolve(plan, steps=(step, *self._rebuilds(ports, {plugin})))
 
+    def plan_failover(self, port: str, before: str, after: str, reason: str) -> Plan:
+        """Plan what follows when another provider of the selection has come to serve a port."""
+        steps = (Step("select", port, before, after, reason), *self._rebuilds([port]))
+        return attrs.evolve(self.no_steps(self.settings), steps=steps)
+
     def no_steps(self, settings: Settings) -> Plan:
         """Return a plan that opens and closes nothing, and puts other settings in force."""
         return Plan((), self.solution, settings, self.lifecycle.wiring.selected, self.providers, self.revision)
@@ -199,12 +211,13 @@ class Proposals:
             serving = wiring.serving(port)
             before = "" if isinstance(serving, HotswapError) else serving.provider.name
             selected[port] = names
-            if before != names[0]:
-                plugin = wiring.providers(port)[names[0]].provider.plugin
+            after = next(each for each in in_order(port, names, wiring.unwell) if each in wiring.providers(port))
+            if before != after:
+                plugin = wiring.providers(port)[after].provider.plugin
                 if plugin in self.lifecycle.dormant:
                     version = self.lifecycle.dormant[plugin].manifest.raw_version
                     steps.append(Step("start", plugin, after=version, reason=f"it is to serve {port}"))
-                steps.append(Step("select", port, before, names[0], "selected"))
+                steps.append(Step("select", port, before, after, "selected"))
         settings = attrs.evolve(self.settings, ports={**self.settings.ports, **select})
         steps += self._rebuilds([each.subject for each in steps if each.kind == "select"])
         return attrs.evolve(self.no_steps(settings), steps=tuple(steps), selected=selected)

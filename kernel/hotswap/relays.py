@@ -72,6 +72,12 @@ def _relay_class(port: type[Port]) -> Callable[[Policy], Port]:
     return cast("Callable[[Policy], Port]", type(f"{port.__name__}Relay", (port,), body))
 
 
-def relayed(port: type[Port], provider: Provider, policy: Policy, number: int = 0) -> Generation:
+def relayed(
+    port: type[Port],
+    provider: Provider,
+    policy: Policy,
+    number: int = 0,
+    redact: Callable[[str], str] = lambda text: text,
+) -> Generation:
     """Return a generation whose calls ``policy`` directs; ``provider`` is whose calls they are."""
-    return Generation(provider, _relay_class(port)(policy), number)
+    return Generation(provider, _relay_class(port)(policy), number, redact)

@@ -12,7 +12,7 @@ from hotswap.changes import Changes
 from hotswap.errors import HotswapError, PluginNotFound, PortUnfilled
 from hotswap.lifecycle import Lifecycle, Note
 from hotswap.port_directory import PortDirectory
-from hotswap.states import Cause, PluginStatus, PortStatus, State, Why
+from hotswap.states import STUCK, Cause, PluginStatus, PortStatus, State, Why
 
 
 class Report:
@@ -79,18 +79,38 @@ class Report:
                 tuple(wiring.selected.get(name, ())),
                 str(serving) if isinstance(serving, HotswapError) else "",
                 str(self._trials.get(name, "")),
+                self._stood_in_for(name),
             )
+        return found
+
+    def _stood_in_for(self, port: str) -> dict[str, str]:
+        """Return the names of a selection that cannot serve as they should, each with the reason."""
+        wiring = self._lifecycle.wiring
+        found = {name: reason for (of, name), reason in wiring.unwell.items() if of == port}
+        for name in wiring.selected.get(port, ()):
+            for plugin in self._catalog.provider(port, name) if name not in wiring.providers(port) else ():
+                note = self._lifecycle.notes.get(plugin)
+                if note is not None and note.state in STUCK:
+                    found[name] = f"its plugin is {note.state.value}: {note.reason}"
+        return found
+
+    def _unwell(self, plugin: str) -> list[str]:
+        """Say of each provider of a plugin that is unwell why, and who serves its port."""
+        wiring = self._lifecycle.wiring
+        found = []
+        for (port, name), reason in wiring.unwell.items():
+            generation = wiring.providers(port).get(name)
+            if generation is not None and generation.provider.plugin == plugin:
+                serving = wiring.serving(port)
+                instead = "nobody" if isinstance(serving, HotswapError) else serving.provider.name
+                found.append(f"as {name!r} it is unwell ({reason}), and {instead} serves {port!r}")
         return found
 
     def unfilled(self, port: str) -> PortUnfilled:
         """Return the error of a port that nobody serves, with who could and why they do not."""
         could = self._catalog.providers_of(port)
         notes = {each: self._lifecycle.notes.get(each) for each in could}
-        wanted = {
-            each: note
-            for each, note in notes.items()
-            if note is not None and note.state in (State.FAILED, State.WAITING, State.BLOCKED)
-        }
+        wanted = {each: note for each, note in notes.items() if note is not None and note.state in STUCK}
         why = "; ".join(f"{each} is {note.state.value}: {note.reason}" for each, note in wanted.items())
         return PortUnfilled(port, [each for each in could if each not in wanted] or could, why=why)
 
@@ -111,6 +131,7 @@ class Report:
             if each not in seen:
                 seen.add(each)
                 status = self.plugin(each)
-                causes.append(Cause(each, status.state, status.reason or status.state.meaning))
+                text = status.reason or status.state.meaning
+                causes.append(Cause(each, status.state, "; ".join([text, *self._unwell(each)])))
                 todo[:0] = status.blocked_by
         return Why(tuple(causes))

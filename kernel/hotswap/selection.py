@@ -7,6 +7,13 @@ from collections.abc import Collection, Sequence
 from hotswap.errors import HotswapError, PortAmbiguous, PortUnfilled
 
 
+def in_order(port: str, selected: tuple[str, ...], unwell: Collection[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the selection of a port with those that are unwell (port and name) behind the others."""
+    if not unwell or len(selected) < 2:
+        return selected
+    return tuple(sorted(selected, key=lambda each: (port, each) in unwell))
+
+
 def choose(port: str, names: Collection[str], selected: Sequence[str], current: str) -> str | HotswapError:
     """Return the name of the provider that serves ``port``, or the error that says why none does.
 

@@ -146,7 +146,12 @@ class SlotTable:
     def led_to(self, consumer: str, generations: Collection[Generation]) -> list[tuple[Slot, Generation]]:
         """Return the slots of a consumer that lead to one of ``generations``, past a relay too, each with that one."""
         slots = self._consumers.get(consumer, ())
-        return [(each, one) for each in slots for one in generations if each.generation.provider is one.provider]
+        return [
+            (each, one)
+            for each in slots
+            for one in generations
+            if each.generation.provider is one.provider and not one.retired  # one whose calls are held is
+        ]
 
     def unpin(self, consumer: str) -> None:
         """Let all handles of a consumer follow their slots again."""

@@ -104,6 +104,8 @@ class PortStatus:
     """Why nobody serves it."""
     trial: str = ""
     """The trial that is under way, or what came of the last one, as a sentence; empty: there was none."""
+    unwell: Mapping[str, str] = {}
+    """Names of the selection that others stand in for, each with the reason: unwell, or wanted and not open."""
 
 
 @frozen

@@ -65,6 +65,25 @@ def is_inside(generation: object) -> bool:
     return False
 
 
+def came_from_elsewhere(error: BaseException, provider: object) -> bool:
+    """Return whether an error, or what led to it, was raised inside a call to another provider than this one.
+
+    Tracebacks tell: every call has a frame that knows its generation.
+    """
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        step = found.__traceback__
+        while step is not None:
+            generation = step.tb_frame.f_locals.get(GENERATION)
+            if generation is not None and generation.provider is not provider:
+                return True
+            step = step.tb_next
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+    return False
+
+
 def _of_tasks(generation: object) -> Iterator[Inside]:
     current = asyncio.current_task()
     for task in asyncio.all_tasks():

@@ -2,25 +2,39 @@
 
 A slot leads to the provider that serves its port, or to the one of its name. Two things can stand between: a *stand-in*
 for one generation, where calls wait while it is replaced or until it is open, and a *route*, which shares the calls to
-a port's selected provider out among several.
+a port's selected provider out among several, or watches them. Routes lie in layers, one behind the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from enum import IntEnum
 
 from hotswap.errors import HotswapError, ProviderNotFound
 from hotswap.generation import Generation
 from hotswap.handles import handle_class
 from hotswap.relays import Policy, relayed
-from hotswap.selection import choose
+from hotswap.selection import choose, in_order
 from hotswap.slots import Slot, SlotTable
 from hotswap_ports import Port
 
 Route = Callable[[Generation], Policy | None]
-"""Makes the policy of a slot whose provider is the generation given; None: the calls go to that generation."""
+"""Makes the policy of a slot that leads to the generation given, be that a provider or another route; None for none."""
+
+
 StandIn = Callable[[Slot, Port], Policy]
 """Makes the policy of a slot that leads to a generation; the plain handle is for calls that go on along the slot."""
+
+
+class Layer(IntEnum):
+    """Where a route lies: a call comes through the highest layer first, and through the lowest right before its end."""
+
+    COUNT = 0
+    """Failover counts the calls of a provider under suspicion."""
+    CHANCE = 1
+    """Failover tries a provider again that was down."""
+    TRIAL = 2
+    """Calls are shared out between the selected provider and another one."""
 
 
 class Ahead:
@@ -51,7 +65,7 @@ class Switchboard:
         self._lent: dict[tuple[str, str], Generation] = {}
         """Port and name -> a generation that is open and not in force yet."""
         self._stand_ins: dict[Generation, StandIn] = {}
-        self._routes: dict[str, Route] = {}
+        self._routes: dict[str, dict[Layer, Route]] = {}
         self.ahead: Ahead | None = None
 
     def providers(self, port: str) -> dict[str, Generation]:
@@ -78,11 +92,8 @@ class Switchboard:
         return choose(port, names, self.in_order(port, self.selected), current)
 
     def in_order(self, port: str, selection: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-        """Return the selection of a port: those that are unwell stand behind the others."""
-        selected = selection.get(port, ())
-        if not self.unwell or len(selected) < 2:
-            return selected
-        return tuple(sorted(selected, key=lambda each: (port, each) in self.unwell))
+        """Return a selection of a port: those that are unwell stand behind the others."""
+        return in_order(port, self.selected.get(port, ()), self.unwell)
 
     def lend(self, generations: Iterable[Generation]) -> None:
         """Let handles by name reach providers that are not in force yet, until they are or are gone."""
@@ -156,12 +167,23 @@ class Switchboard:
 
     def _point(self, slot: Slot, generation: Generation) -> None:
         """Let a slot lead to a generation, or to what stands in for it."""
-        policy: Policy | None = None
-        if (stand_in := self._stand_ins.get(generation)) is not None:
-            policy = stand_in(slot, _onward(slot))
-        elif slot.name is None and not slot.besides and (route := self._routes.get(slot.port.PORT)) is not None:
-            policy = route(generation)
-        slot.generation = generation if policy is None else relayed(slot.port, generation.provider, policy)
+        make = self._stand_ins.get(generation)
+        if make is not None:
+            policy = make(slot, _onward(slot))
+            slot.generation = relayed(slot.port, generation.provider, policy, generation.number, generation.redact)
+        else:
+            slot.generation = generation if slot.name is not None else self._routed(slot, generation)
+
+    def _routed(self, slot: Slot, generation: Generation) -> Generation:
+        """Return what stands for a generation behind the routes of its port.
+
+        Calls that another provider of the port makes to it are no part of a trial: a candidate would be led to itself.
+        """
+        for layer, route in sorted(self._routes.get(slot.port.PORT, {}).items()):
+            policy = route(generation) if layer is not Layer.TRIAL or not slot.besides else None
+            if policy is not None:
+                generation = relayed(slot.port, generation.provider, policy, generation.number, generation.redact)
+        return generation
 
     def stand_in(self, generation: Generation, make: StandIn) -> None:
         """Let new calls to a generation go to a stand-in."""
@@ -191,16 +213,19 @@ class Switchboard:
         coming = None if isinstance(name, HotswapError) else found.get(name)
         return coming if coming in self.ahead.add and coming is not slot.generation else None
 
-    def route(self, port: str, route: Route | None) -> None:
-        """Share the calls to a port's selected provider out as ``route`` says; None: no more.
-
-        Calls that another provider of the port makes to it are none of these: the candidate would be led to itself.
-        """
+    def route(self, port: str, route: Route | None, layer: Layer = Layer.TRIAL) -> None:
+        """Let the calls to a port's selected provider go as ``route`` says; None: no more."""
+        layers = self._routes.setdefault(port, {})
         if route is None:
-            self._routes.pop(port, None)
+            layers.pop(layer, None)
         else:
-            self._routes[port] = route
+            layers[layer] = route
         self.refresh(port)
+
+    def free(self, port: str, name: str) -> Generation | None:
+        """Return an open provider, for those who choose one themselves; None while its calls have to wait."""
+        found = self.providers(port).get(name)
+        return None if found in self._stand_ins else found
 
     def refresh(self, port: str) -> None:
         """Let every slot of a port lead to where it should now."""

@@ -9,7 +9,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import uvicorn
@@ -180,11 +180,18 @@ def sensible_answer(body: dict[str, Any]) -> str:
 
 
 @contextmanager
-def serving(server: OpenAIServer) -> Iterator[OpenAIServer]:
-    """Serve on a free port of loopback in a thread; ``server.url`` is the base URL."""
+def reserved(server: OpenAIServer) -> Iterator[socket.socket]:
+    """Keep a free port of loopback for a server that is not there yet: until it is, connections are refused."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         server.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        yield listener
+
+
+@contextmanager
+def serving(server: OpenAIServer, listener: socket.socket | None = None) -> Iterator[OpenAIServer]:
+    """Serve in a thread, on a reserved port or a free one of loopback; ``server.url`` is the base URL."""
+    with nullcontext(listener) if listener is not None else reserved(server) as listener:
         config = uvicorn.Config(server.app(), log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
         runner = uvicorn.Server(config)
         started = threading.Event()

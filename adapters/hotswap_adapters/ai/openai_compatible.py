@@ -27,7 +27,8 @@ from hotswap_ports.ai import (
     ModelInfo,
     Usage,
 )
-from hotswap_ports.errors import FeatureUnsupported, InvalidRequest, Refused, TimedOut, Unavailable
+from hotswap_ports.errors import FeatureUnsupported, InvalidRequest, PortError, Refused, TimedOut, Unavailable
+from hotswap_ports.plugin import Health
 from hotswap_ports.vector import Vector
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NAME = "openai-compatible"
+HEALTH_SECONDS = 3.0
+"""For an answer to the question how the service is: less than the 5 s that the kernel waits for a plugin's."""
 CLOSE_SECONDS = 2.0
 """For closing the response of a stream that was left early."""
 BATCH_CHARACTERS = 200_000
@@ -211,6 +214,25 @@ class OpenAICompatibleAI(PromptedAI):
                     context = context if isinstance(context, int) else None
                     found[name] = ModelInfo(name, "embedding" if embeds else "completion", context)
         return tuple(found.values())
+
+    async def health(self) -> Health:
+        """Ask the service for its models, once and for ``HEALTH_SECONDS`` at most.
+
+        Unhealthy: it cannot be reached, does not answer in time, or cannot work. Degraded: it is there, and refuses the
+        key, is asked too often, or answers with what is no list of models.
+        """
+        client = self._open.with_options(max_retries=0)
+        try:
+            page = await self._call(HEALTH_SECONDS, lambda: client.models.list(timeout=HEALTH_SECONDS))
+        except (Unavailable, TimedOut) as error:
+            return Health("unhealthy", f"{error} {error.hint}".rstrip())
+        except InvalidRequest:  # 404, 405: a server without a list
+            return Health()
+        except PortError as error:
+            return Health("degraded", f"{error} {error.hint}".rstrip())
+        if not isinstance(getattr(page, "data", None), list):
+            return Health("degraded", f"{self._url} answers with what is no list of models.")
+        return Health()
 
     async def count_tokens(self, text: str) -> int:
         """Count with ``bpe-openai`` where it is installed, else estimate: characters / 3.6, a CJK character one."""

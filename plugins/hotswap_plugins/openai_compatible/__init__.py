@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from hotswap_adapters.ai.openai_compatible import OpenAICompatibleAI, OpenAICompatibleConfig
 from hotswap_ports.errors import Refused
-from hotswap_ports.plugin import PluginContext
+from hotswap_ports.plugin import Health, Plugin, PluginContext
 
-__all__ = ["GrantedOpenAICompatibleAI"]
+__all__ = ["GrantedOpenAICompatibleAI", "OpenAICompatible"]
 
 
 class GrantedOpenAICompatibleAI(OpenAICompatibleAI):
@@ -26,3 +26,19 @@ class GrantedOpenAICompatibleAI(OpenAICompatibleAI):
             raise Refused(f"{plugin} may not reach {self._host}.", hint)
         await super().__aenter__()
         return self
+
+
+class OpenAICompatible(Plugin):
+    """Says how the service is, by asking it over a connection of its own."""
+
+    def __init__(self, config: OpenAICompatibleConfig, context: PluginContext) -> None:
+        self._service = GrantedOpenAICompatibleAI(config, context)
+        self._context = context
+
+    async def start(self) -> None:
+        """Open the connection."""
+        await self._context.exit_stack.enter_async_context(self._service)
+
+    async def health(self) -> Health:
+        """Ask the service for its models."""
+        return await self._service.health()

@@ -33,7 +33,7 @@ def ports(invocation: Invocation) -> None:
 
 
 def _print(invocation: Invocation, found: Sequence[PortStatus]) -> None:
-    from hotswap.cli.output import print_document, print_table
+    from hotswap.cli.output import print_document, print_table, print_text
 
     if invocation.json:
         print_document(invocation, "ports/1", {"ports": [_document(each) for each in found]})
@@ -46,6 +46,9 @@ def _print(invocation: Invocation, found: Sequence[PortStatus]) -> None:
             for each in found
         ],
     )
+    for port in found:
+        for name, reason in port.unwell.items():
+            print_text(f"{port.name}: {name} is unwell: {reason}")
 
 
 def _names(names: Sequence[str]) -> str:
@@ -61,4 +64,5 @@ def _document(port: PortStatus) -> dict[str, Any]:
         "open": list(port.providers),
         "available": list(port.available),
         "problem": port.problem or None,
+        "unwell": dict(port.unwell),
     }
