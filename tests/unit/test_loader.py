@@ -13,8 +13,8 @@ from attrs import evolve
 
 from hotswap import PluginInitFailed, PluginLoadFailed, PortUnknown, State
 from hotswap.catalog import Found
-from hotswap.import_thread import in_thread
-from hotswap.loader import NAMESPACE, drop, load, load_beside, undo
+from hotswap.loader import drop, load, load_beside
+from hotswap.loader.entry_point import NAMESPACE
 from hotswap.manifest.model import Provide
 from hotswap.manifest.reader import read_manifest
 from hotswap.port_directory import PortDirectory
@@ -166,54 +166,6 @@ def test_a_plugin_without_code(tmp_path: Path) -> None:
         load(Found(empty, "path", path), PORTS)
 
 
-def packaged(root: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: str) -> Path:
-    """Write a plugin into an importable package, and make that importable."""
-    path = greeter(root / name, "packaged", folder="inner")
-    (root / name / "__init__.py").write_text("")
-    (path / "__init__.py").write_text("")
-    (path / "code.py").write_text(code)
-    monkeypatch.syspath_prepend(str(root))
-    return path
-
-
-def test_a_packaged_plugin_is_imported_by_its_own_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plugin inside an importable package keeps its name; importing it anew replaces it, and can be taken back."""
-    from textwrap import dedent
-
-    path = packaged(tmp_path, monkeypatch, "own_package", dedent(GREETER))
-    one = load(found(path, "own_package.inner"), PORTS)
-    assert one.module is not None
-    assert one.module.__name__ == "own_package.inner.code"
-    assert load(found(path, "own_package.inner"), PORTS).module is one.module
-    two = load(found(path, "own_package.inner"), PORTS, fresh=True)
-    assert two.module is not one.module
-    undo(two)
-    assert sys.modules["own_package.inner.code"] is one.module
-    (path / "code.py").write_text("1 / 0")
-    with pytest.raises(PluginLoadFailed):
-        load(found(path, "own_package.inner"), PORTS, fresh=True)
-    assert sys.modules["own_package.inner.code"] is one.module
-    drop(one.root)
-    assert "own_package.inner.code" in sys.modules
-
-
-@pytest.mark.parametrize(
-    ("entry_point", "module"), [("__init__.py", "second_package.inner"), ("elsewhere", "elsewhere")]
-)
-def test_a_packaged_plugin_may_point_at_its_init_or_elsewhere(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry_point: str, module: str
-) -> None:
-    """In a package the entry point may be the package itself, or a module of the distribution beside it."""
-    path = packaged(tmp_path, monkeypatch, "second_package", "")
-    write_plugin(path.parent, "packaged", folder="inner", python={"entry_point": entry_point})
-    (tmp_path / "elsewhere.py").write_text("")
-    loaded = load(found(path, "second_package.inner"), PORTS)
-    assert loaded.module is not None
-    assert loaded.module.__name__ == module
-    for each in [name for name in sys.modules if name.partition(".")[0] in ("second_package", "elsewhere")]:
-        del sys.modules[each]
-
-
 async def test_same_names_do_not_meet(tmp_path: Path) -> None:
     """Two plugins with modules of the same name, also of one in the standard library, have each its own."""
     for plugin, word in (("one", "1"), ("two", "2")):
@@ -252,50 +204,6 @@ async def test_an_import_that_hangs_does_not_hold_the_host(tmp_path: Path) -> No
         await asyncio.sleep(0)
     assert loaded_names() == before
     del sys.modules[module.__name__]
-
-
-async def test_what_nobody_waits_for_is_undone() -> None:
-    """A result that arrives when the waiting task is gone is handed to undo; an error is forgotten."""
-    go, undone = threading.Event(), threading.Event()
-
-    def work() -> str:
-        go.wait(10)
-        return "late"
-
-    def fail() -> str:
-        go.wait(10)
-        raise ValueError
-
-    tasks = [
-        asyncio.create_task(in_thread(each, seconds=10, undo=lambda result: undone.set(), name="test"))
-        for each in (work, fail)
-    ]
-    await asyncio.sleep(0)
-    for each in tasks:
-        each.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    go.set()
-    async with asyncio.timeout(10):
-        while not undone.is_set() or [each for each in threading.enumerate() if each.name == "test"]:
-            await asyncio.sleep(0.01)
-    await asyncio.sleep(0)
-
-
-def test_what_arrives_after_the_loop_is_undone() -> None:
-    """When the loop is closed by the time the work is done, its result is handed to undo all the same."""
-    go, undone = threading.Event(), threading.Event()
-
-    def work() -> str:
-        go.wait(10)
-        return "late"
-
-    async def main() -> None:
-        with pytest.raises(TimeoutError):
-            await in_thread(work, seconds=0.01, undo=lambda result: undone.set(), name="test")
-
-    asyncio.run(main())
-    go.set()
-    assert undone.wait(10)
 
 
 async def test_a_reasonkit_manifest_that_names_a_class_alone(tmp_path: Path) -> None:
