@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
+from contextlib import suppress
 
 import attrs
 from attrs import frozen
@@ -15,10 +16,12 @@ from hotswap.changes import Changes
 from hotswap.errors import HotswapError, LockInvalid, PluginInitFailed
 from hotswap.guard import describe
 from hotswap.lifecycle import Lifecycle
+from hotswap.loader import Loaded, load_many, undo
 from hotswap.lock import Lock, read
 from hotswap.manifest import Manifest
 from hotswap.plan import Step, provider_names
 from hotswap.planner import LOCK_NAME
+from hotswap.prepared import check
 from hotswap.resolver.model import Chosen, Solution
 from hotswap.states import State
 from hotswap_ports import NotReady
@@ -50,6 +53,7 @@ class Boot:
         self._retrying: asyncio.Task[None] | None = None
         self._waiting: dict[str, Chosen] = {}
         self._changed = asyncio.Event()
+        self._loaded: dict[str, Loaded | HotswapError] = {}
         self.activation = Activation(lifecycle, lambda: changes.settings, self._not_awake)
         self.problems: list[HotswapError] = []
 
@@ -75,10 +79,25 @@ class Boot:
         self._settle(solution.plugins)
         for chosen in solution.plugins:
             self._lifecycle.note(chosen.id, State.RESOLVED, chosen.reason)
+        self._loaded = await self._load(solution.plugins)
         for chosen in solution.plugins:
             if not await self._open(chosen):
                 self._settle([each for each in changes.solution.plugins if each.id != chosen.id])
+        for left_over in self._loaded.values():
+            if isinstance(left_over, Loaded):
+                undo(left_over)
         self._lifecycle.wiring.settled = True
+
+    async def _load(self, plugins: Iterable[Chosen]) -> dict[str, Loaded | HotswapError]:
+        """Import the code of those that will be opened, in one thread; not of one that may not run, or not as set up."""
+        changes, founds = self._changes, []
+        for chosen in plugins:
+            found = changes.planner.catalog.get(chosen.id, chosen.version)
+            if not may_rest(found, changes.settings):
+                with suppress(HotswapError):  # raised again when it is its turn to be opened
+                    check(found, changes.settings, self._lifecycle.environ)
+                    founds.append(found)
+        return await load_many(founds, self._lifecycle.ports, changes.settings.open_timeout)
 
     def _settle(self, plugins: Sequence[Chosen]) -> None:
         """Take these for the solution: what failed is no part of it, so that nobody counts on it."""
@@ -113,7 +132,8 @@ class Boot:
             return False
         step = Step("start", chosen.id, after=found.manifest.raw_version, reason=chosen.reason)
         plan = attrs.evolve(changes.no_steps(changes.settings), steps=(step,))
-        return await self._try(chosen, self._lifecycle.apply(plan, {chosen.id: found}))
+        loaded = {chosen.id: self._loaded.pop(chosen.id)} if chosen.id in self._loaded else {}
+        return await self._try(chosen, self._lifecycle.apply(plan, {chosen.id: found}, loaded=loaded))
 
     async def _rest(self, found: Found) -> None:
         self.activation.rest(found)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import count
+from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
 from attrs import frozen
@@ -18,12 +19,13 @@ from attrs import frozen
 from hotswap.catalog import Found
 from hotswap.config import Config
 from hotswap.dormant import Dormant
-from hotswap.errors import HookAborted
+from hotswap.errors import HookAborted, HotswapError
 from hotswap.generation import Generation
 from hotswap.guard import describe
 from hotswap.hooks import Hooks
 from hotswap.instance import Instance
 from hotswap.keeper import to_the_end
+from hotswap.loader import Loaded
 from hotswap.manifest import Manifest
 from hotswap.opening import Opening
 from hotswap.plan import Plan
@@ -92,6 +94,7 @@ class Lifecycle:
         found: Mapping[str, Found],
         *,
         fresh: Collection[str] = (),
+        loaded: Mapping[str, Loaded | HotswapError] = MappingProxyType({}),
         switched: Callable[[], None] = lambda: None,
     ) -> Left:
         """Carry out a plan up to its switch, and return what it took out of service, for ``retire``.
@@ -101,6 +104,7 @@ class Lifecycle:
         Args:
             found: where the plugins that the plan opens are.
             fresh: those whose code is to be imported anew.
+            loaded: what came of importing the code of those for which that was done before.
             switched: called within the switch: from then on the plan is in force, whatever comes after.
 
         Raises:
@@ -114,7 +118,8 @@ class Lifecycle:
             # Consumers before what they consume: stops come in that order, replacements in the order of their opening.
             leaving = [*plan.subjects("stop"), *reversed(plan.subjects("replace"))]
             closing = [self.instances[each] for each in leaving if each in self.instances]
-            return await self._carry_out(plan, opening, closing, fresh, switched)
+            attempt = Opening(self, plan, closing, fresh, loaded)
+            return await self._carry_out(attempt, plan, opening, closing, switched)
         finally:
             for each in kept:
                 if self.activation is not None:
@@ -141,17 +146,17 @@ class Lifecycle:
     async def rebuild(self, plugin: str, plan: Plan) -> Left:
         """Open a plugin anew as it is, and put it in force; raises as ``apply`` does. ``plan`` is what holds now."""
         old = self.instances[plugin]
-        return await self._carry_out(plan, [old.prepared.found], [old], (), lambda: None)
+        attempt = Opening(self, plan, [old], (), {})
+        return await self._carry_out(attempt, plan, [old.prepared.found], [old], lambda: None)
 
     async def _carry_out(
         self,
+        attempt: Opening,
         plan: Plan,
         opening: Collection[Found],
         closing: list[Instance],
-        fresh: Collection[str],
         switched: Callable[[], None],
     ) -> Left:
-        attempt = Opening(self, plan, closing, fresh)
         try:
             await attempt.run(opening)
             self._switch(plan, attempt.opened, closing)

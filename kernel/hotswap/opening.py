@@ -7,17 +7,18 @@ before it is asked for it. Undoing ends both: the old generation serves on, open
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 from hotswap.admission import check_gaps, check_names, is_exclusive
 from hotswap.catalog import Found
+from hotswap.errors import HotswapError
 from hotswap.guard import describe
 from hotswap.handover import Handed, stateful
 from hotswap.holding import Held, Hold
 from hotswap.instance import Instance
-from hotswap.loader import undo
+from hotswap.loader import Loaded, undo
 from hotswap.plan import Plan
 from hotswap.prepared import Prepared, prepare
 from hotswap.slots import Slot
@@ -35,9 +36,17 @@ class Opening:
     Args:
         closing: what leaves in the same plan.
         fresh: ids of plugins whose code is imported anew.
+        loaded: what came of importing the code of plugins for which that was done before.
     """
 
-    def __init__(self, lifecycle: Lifecycle, plan: Plan, closing: Iterable[Instance], fresh: Collection[str]) -> None:
+    def __init__(
+        self,
+        lifecycle: Lifecycle,
+        plan: Plan,
+        closing: Iterable[Instance],
+        fresh: Collection[str],
+        loaded: Mapping[str, Loaded | HotswapError],
+    ) -> None:
         self.opened: list[Instance] = []
         self.errors: list[Exception] = []
         """What went wrong with those that were drained or closed before the switch."""
@@ -45,6 +54,7 @@ class Opening:
         self._plan = plan
         self._leaving = {each.id: each for each in closing}
         self._fresh = fresh
+        self._loaded = loaded
         self._prepared: list[Prepared] = []
         self._notes: dict[str, Note | None] = {}
         self._holds: list[Hold] = []
@@ -74,7 +84,8 @@ class Opening:
     async def _prepare(self, found: Found) -> None:
         life = self._life
         life.note(found.id, State.LOADING, "its code is being imported")
-        ready = await prepare(found, life.ports, self._plan.settings, life.environ, fresh=found.id in self._fresh)
+        fresh, loaded = found.id in self._fresh, self._loaded.get(found.id)
+        ready = await prepare(found, life.ports, self._plan.settings, life.environ, fresh=fresh, loaded=loaded)
         self._prepared.append(ready)
         life.remember(ready)
 

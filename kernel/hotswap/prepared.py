@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from hotswap.catalog import Found, trust_of
 from hotswap.config import Config, effective_config
-from hotswap.errors import InjectionFailed, IsolationRequired
+from hotswap.errors import HotswapError, InjectionFailed, IsolationRequired
 from hotswap.injection import Need, needs_of
 from hotswap.loader import Loaded, load_beside, undo
 from hotswap.manifest import Provide
@@ -46,6 +46,18 @@ def check_trust(found: Found, settings: Settings) -> Trust:
     return trust
 
 
+def check(found: Found, settings: Settings, environ: Mapping[str, str]) -> tuple[Config, Grants]:
+    """Return a plugin's settings and grants; none of its code is needed for that.
+
+    Raises:
+        IsolationRequired, ConfigInvalid: it may not run in this process, or its settings do not hold.
+    """
+    manifest = found.manifest
+    trust = check_trust(found, settings)
+    config = effective_config(manifest, settings.config.get(manifest.id, {}), environ)
+    return config, grants_for(manifest, trust, settings.grants.get(manifest.id))
+
+
 async def prepare(
     found: Found,
     ports: PortDirectory,
@@ -53,19 +65,18 @@ async def prepare(
     environ: Mapping[str, str],
     *,
     fresh: bool = False,
-    loaded: Loaded | None = None,
+    loaded: Loaded | HotswapError | None = None,
 ) -> Prepared:
     """Check trust and settings, import the code (in a thread: callers go on), read the constructors.
 
-    ``loaded`` is the code where it was imported before.
+    ``loaded`` is what came of importing the code, where that was done before.
 
     Raises:
         IsolationRequired, ConfigInvalid, PluginLoadFailed, PortUnknown, InjectionFailed: what is wrong with it.
     """
-    manifest = found.manifest
-    trust = check_trust(found, settings)
-    config = effective_config(manifest, settings.config.get(manifest.id, {}), environ)
-    grants = grants_for(manifest, trust, settings.grants.get(manifest.id))
+    config, grants = check(found, settings, environ)
+    if isinstance(loaded, HotswapError):
+        raise loaded
     if loaded is None:
         loaded = await load_beside(found, ports, settings.open_timeout, fresh=fresh)
     try:
