@@ -49,19 +49,32 @@ def run_async(invocation: Invocation, main: Callable[[], Coroutine[Any, Any, T]]
 
 @asynccontextmanager
 async def opened(invocation: Invocation, settings: Settings, *, quiet: bool = False) -> AsyncIterator[Kernel]:
-    """Boot a kernel, warn of what did not come up (unless ``quiet``), and close it in the end.
+    """Boot a kernel, warn of what did not come up (unless ``quiet``), and close it in the end."""
+    kernel = new_kernel(invocation, settings)
+    async with running(invocation, kernel):
+        if not quiet:
+            warn_of_troubles(invocation, kernel)
+        yield kernel
 
-    What fails to close is a warning: what was asked for has been done by then.
-    """
+
+def new_kernel(invocation: Invocation, settings: Settings) -> Kernel:
+    """Return a kernel that is not up yet; from now on errors are shown without its plugins' secrets."""
     from hotswap.kernel import Kernel
 
     kernel = Kernel(settings)
     invocation.redact = kernel.redact
+    return kernel
+
+
+@asynccontextmanager
+async def running(invocation: Invocation, kernel: Kernel) -> AsyncIterator[None]:
+    """Boot a kernel, and close it in the end.
+
+    What fails to close is a warning: what was asked for has been done by then.
+    """
     await kernel.__aenter__()
     try:
-        if not quiet:
-            warn_of_troubles(invocation, kernel)
-        yield kernel
+        yield
     finally:
         invocation.interrupts.hold()
         try:
