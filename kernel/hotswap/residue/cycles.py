@@ -16,6 +16,7 @@ from hotswap.residue.watch import watching
 
 WARM_UP = 3
 """Cycles before the first look: what is filled once (imports, caches, executors) is full then."""
+_OWN = f"{__name__.rpartition('.')[0]}."
 
 
 async def _nothing() -> None:
@@ -83,8 +84,10 @@ async def cycled(
 
 
 def _objects() -> Counter[str]:
+    """Count all objects by type, but for those of the check itself."""
     gc.collect()
-    return Counter(f"{type(each).__module__}.{type(each).__qualname__}" for each in gc.get_objects())
+    names = (f"{type(each).__module__}.{type(each).__qualname__}" for each in gc.get_objects())
+    return Counter(each for each in names if not each.startswith(_OWN))
 
 
 def _memory() -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import CellType, CoroutineType, FrameType, FunctionType, GeneratorType, MethodType
 from typing import Any
 
+_CONTAINERS = (dict, list, set, tuple, deque)
 _SHOWN = 4
 """How many holders are named: the nearest ones, and the last."""
 
@@ -29,16 +31,25 @@ def sentence(way: Sequence[Any]) -> tuple[str, ...]:
 
 
 def _names(way: Sequence[Any]) -> Iterator[str]:
+    """Yield a name for each holder; a container goes by the name of what has it, a dictionary of attributes as well."""
+    inside = ""
     number = 1
     while number < len(way):
         holder, held = way[number], way[number - 1]
-        owner = way[number + 1] if number + 1 < len(way) else None
-        if type(holder) is dict and owner is not None and _dict_of(owner) is holder:
-            yield f"{type(owner).__qualname__}.{_key(holder, held)}"
-            number += 1
-        elif type(holder) is not CellType:
-            yield _name(holder, held)
+        is_last = number == len(way) - 1
         number += 1
+        if type(holder) is CellType and not is_last:
+            continue
+        if type(holder) in _CONTAINERS and namespace_of(holder) is None and not is_last:
+            if type(holder) is dict and _dict_of(way[number]) is holder:
+                yield f"{type(way[number]).__qualname__}.{_key(holder, held)}{inside}"
+                number += 1
+                inside = ""
+            else:
+                inside = inside or f" ({type(holder).__name__})"
+            continue
+        yield _name(holder, held) + inside
+        inside = ""
 
 
 def _name(holder: Any, held: Any) -> str:

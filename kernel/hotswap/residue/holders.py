@@ -53,6 +53,8 @@ class Search:
 
     def holders(self, target: object) -> Held:
         """Return who holds ``target``: breadth first, so that the nearest reason is the one that is told."""
+        if id(target) in self.known:
+            return Held(reason=False)
         nodes: list[Any] = [target]  # one flat list, which is passed over: a tuple would be a holder itself
         parents = [-1]
         seen = {id(target)}
@@ -78,7 +80,9 @@ class Search:
             return Held(sentence(_way(nodes, parents, len(nodes) - 1)))
         if (running := _running_with(nodes)) is not None:
             return Held((running,))
-        return Held((UNSEEN,)) if not dependent and not cached else Held(reason=dependent, dependent=dependent)
+        if cached:
+            return Held(reason=False)
+        return Held(dependent=True) if dependent else Held((UNSEEN,))
 
     def _step(self, nodes: list[Any], begin: int, end: int, seen: set[int]) -> Iterator[tuple[Any, int]]:
         """Yield what refers to some of the nodes and was not seen before, each with the node it refers to."""

@@ -137,6 +137,8 @@ class Load(Code):
         self.files = frozenset(_files(loaded))
         """Where the classes that it uses and did not write itself come from: other plugins may use them too."""
         self.ended = False
+        self.early = False
+        """Whether it was open before the watch began: what it did before was not seen."""
         self._instance = ref(instance)
         self.providers: tuple[Any, ...] = ()
         self.kept: tuple[Kept, ...] = ()
@@ -164,8 +166,8 @@ class Load(Code):
         return self.root.startswith(f"{LOADED}.")
 
     def owns_file(self, file: str) -> bool:
-        """Return whether a file is the plugin's own, or that of a class that it uses."""
-        return file in self.files or file.startswith(f"{self.folder}{os.sep}")
+        """Return whether a file, or its folder, is the plugin's own, or that of a class that it uses."""
+        return file in self.files or f"{file}{os.sep}".startswith(f"{self.folder}{os.sep}")
 
     def stands_for(self, origin: object) -> bool:
         """Return whether something was made on its behalf."""
@@ -194,7 +196,8 @@ def _kept(instance: Any, with_code: bool) -> Iterator[Kept]:
     if with_code:
         classes = {*loaded.adapters.values(), loaded.plugin_class} - {Plugin}
         things += [(f"class {each.__qualname__}", each, 1) for each in classes]
-        modules = [(name, each) for name, each in list(sys.modules.items()) if f"{name}.".startswith(f"{loaded.root}.")]
+        prefix = f"{loaded.root}."
+        modules = [(name, each) for name, each in list(sys.modules.items()) if f"{name}.".startswith(prefix)]
         things += [(f"module {name}", each, 2) for name, each in modules]
     for name, thing, rank in things:
         with suppress(TypeError):  # a class with __slots__ and no place for weak references cannot be followed

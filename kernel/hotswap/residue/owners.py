@@ -36,11 +36,10 @@ class Owners:
         self._most = _FEW
         self._roots: dict[str, list[Code]] = {}
         self._files: dict[str, list[Code]] = {}
-        self.began_open = False
-        """Whether a plugin was open before the watch began: then what it did before was not seen."""
         for instance, task in opened_in(host):
             self.born(instance, task, object())
-            self.began_open = True
+        for load in self.loads:
+            load.early = True
 
     def born(self, instance: Any, task: asyncio.Task[Any], token: object) -> None:
         """Note that a plugin is being opened; what is closed and wholly gone is forgotten, every now and then."""
@@ -53,6 +52,11 @@ class Owners:
             self._last[load.plugin] = load
         self._roots.clear()
         self._files.clear()
+
+    @property
+    def began_open(self) -> bool:
+        """Return whether a plugin was open before the watch began: what it did before was not seen."""
+        return any(each.early for each in self.loads)
 
     def forget(self) -> None:
         """Let go of what is wholly gone, but for the last load of each plugin: it stands for those before it."""
@@ -134,11 +138,17 @@ class Owners:
         prefix = f"{LOADED}."
         return (name for name, value in values.items() if home(value).startswith(prefix))
 
-    def runs(self, frames: Iterable[Any]) -> tuple[Code, Place] | None:
-        """Return the closed load whose own code runs in one of ``frames`` (innermost first), and where."""
+    def runs(self, frames: Iterable[Any], made: Made | None) -> tuple[Code, Place] | None:
+        """Return the closed load whose own code runs in one of ``frames`` (innermost first), and where.
+
+        What no plugin ``made`` may be in its code all the same. What was made before the watch began can be that of a
+        plugin alone which was open then.
+        """
+        if made is not None and self._makers(made):
+            return None
         for frame in frames:
             load = self._closed(self._writers(module_of(frame.f_globals), frame.f_code.co_filename))
-            if isinstance(load, Load):  # any other was closed before the watch began, and so was this there
+            if isinstance(load, Load) and (made is not None or load.early):
                 code = frame.f_code
                 return load, Place(code.co_filename, frame.f_lineno or code.co_firstlineno, code.co_qualname)
         return None

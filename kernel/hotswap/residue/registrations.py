@@ -137,6 +137,8 @@ def _by_source(each: Registration, owners: Owners, sources: Sources, nobodys: st
         place = sources.uses(load.folder, *_USED[each.kind])
         if place is not None:
             return Finding(each.kind, load.plugin, each.name, place)
+    if each.kind is Kind.EXIT_CALLBACK:
+        return None  # libraries register theirs when they are imported, and stay
     return Finding(each.kind, nobodys, each.name)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import tokenize
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 from hotswap.residue.finding import Place
@@ -17,15 +16,17 @@ _MOST_FILES = 400
 class Sources:
     """The Python files in some folders. They are read when they are first asked for."""
 
-    @cache  # noqa: B019 - it lives as long as one check
-    def _names(self, folder: Path) -> dict[str, list[tuple[bool, Place]]]:
-        """Return, by name, the places where an attribute of that name is set (True) or used."""
-        found: dict[str, list[tuple[bool, Place]]] = {}
-        files = sorted(folder.rglob("*.py"))[:_MOST_FILES]
-        for file in files:
-            for name, is_set, place in _attributes(file):
-                found.setdefault(name, []).append((is_set, place))
-        return found
+    def __init__(self) -> None:
+        self._read: dict[Path, dict[tuple[str, bool], Place]] = {}
+
+    def _places(self, folder: Path) -> dict[tuple[str, bool], Place]:
+        """Return, by name, the first places where an attribute of that name is set (True) and used."""
+        if folder not in self._read:
+            places = self._read[folder] = {}
+            for file in sorted(folder.rglob("*.py"))[:_MOST_FILES]:
+                for name, is_set, place in _attributes(file):
+                    places.setdefault((name, is_set), place)
+        return self._read[folder]
 
     def sets(self, folder: Path | None, name: str) -> Place | None:
         """Return the first line that sets or deletes an attribute ``name`` of something that is not ``self``."""
@@ -37,9 +38,7 @@ class Sources:
         return next((each for each in found if each is not None), None)
 
     def _first(self, folder: Path | None, name: str, *, is_set: bool) -> Place | None:
-        if folder is None:
-            return None
-        return next((place for kind, place in self._names(folder).get(name, ()) if kind is is_set), None)
+        return None if folder is None else self._places(folder).get((name, is_set))
 
 
 def _attributes(file: Path) -> Iterator[tuple[str, bool, Place]]:

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Collection, Iterator
 
 from hotswap.residue.finding import Finding, Kind, Place
-from hotswap.residue.holders import Held, Search
-from hotswap.residue.load import LOADED, Kept
+from hotswap.residue.holders import Search
+from hotswap.residue.load import LOADED
 from hotswap.residue.owners import Owners, defined
 
-_MOST_SEARCHES = 20
-"""For how many objects the holders are looked for: each search walks through all objects a few times."""
+_MOST = 40
+"""Of how many objects the holders are looked for: each search walks through all there are a few times."""
 
 
 def left_modules(before: Collection[str], owners: Owners) -> Iterator[Finding]:
@@ -35,26 +35,25 @@ def left_modules(before: Collection[str], owners: Owners) -> Iterator[Finding]:
 def left_alive(owners: Owners, known: Collection[int]) -> Iterator[Finding]:
     """Yield the objects that something keeps alive, unless that is the thing with one of the ids in ``known``.
 
-    Of a class and its instance the instance alone is named, and of two that hold each other the one that is held from
-    outside: the others go with it.
+    Of those that hold each other the one that is held from outside is named, and of an instance, its class and its
+    module the first: the others go with it.
     """
     kept = [(load, each) for load in owners.left for each in load.kept if each.reference() is not None]
     objects = [each.reference() for _, each in kept]
     search = Search(known, frozenset(map(id, objects)), frozenset((id(objects),)))
-    found: dict[int, Held] = {}
-    for number in range(len(objects)):
+    settled: dict[int, int] = {}
+    told: dict[int, tuple[str, ...]] = {}
+    for number in sorted(range(len(objects)), key=lambda number: kept[number][1].rank)[:_MOST]:
         load, each = kept[number]
-        if _is_first(each, [other for owner, other in kept if owner is load]):
-            found[number] = search.holders(objects[number]) if len(found) < _MOST_SEARCHES else Held()
-    told = [number for number, held in found.items() if held.reason and not held.dependent]
-    explained = any(not held.reason for held in found.values())
-    if not told and not explained:
-        told = list(found)[:1]  # they hold each other, and nothing that can be seen holds them
-    for number in told:
+        if settled.get(id(load), each.rank) < each.rank:
+            continue
+        held = search.holders(objects[number])
+        if not held.dependent:
+            settled[id(load)] = each.rank
+        if held.reason and not held.dependent:
+            told[number] = held.chain
+    if objects and not settled:  # they hold each other, and nothing that is seen holds them
+        told[0] = ()
+    for number, chain in told.items():
         load, each = kept[number]
-        yield Finding(Kind.OBJECT, load.plugin, each.name, defined(objects[number]), found[number].chain)
-
-
-def _is_first(each: Kept, others: Collection[Kept]) -> bool:
-    """Return whether nothing of the same load says more: an instance more than its class, a class than its module."""
-    return each.rank == min(other.rank for other in others)
+        yield Finding(Kind.OBJECT, load.plugin, each.name, defined(objects[number]), chain)

@@ -15,6 +15,7 @@ from hotswap.residue.owners import Owners, defined
 from hotswap.residue.recorder import SHARED
 from hotswap.residue.records import Records
 from hotswap.residue.tap import is_inner
+from hotswap.residue.trace import Made
 
 
 def left_tasks(owners: Owners, records: Records) -> Iterator[tuple[Finding, Any]]:
@@ -27,7 +28,7 @@ def left_tasks(owners: Owners, records: Records) -> Iterator[tuple[Finding, Any]
         load = owners.maker(made)
         if load is not None and made is not None:
             yield Finding(Kind.TASK, load.plugin, name, owners.place(made, load)), task
-        elif (inside := owners.runs(_awaited(task))) is not None:
+        elif (inside := owners.runs(_awaited(task), made)) is not None:
             load, place = inside
             yield Finding(Kind.TASK, load.plugin, name, place), task
 
@@ -77,11 +78,12 @@ def left_threads(owners: Owners, records: Records, loop: asyncio.AbstractEventLo
         if ident == threading.get_ident() or (thread is not None and is_inner(getattr(thread, "_target", None))):
             continue
         name = thread.name if thread is not None else f"thread {ident}"
-        made = records.threads.get(thread) if id(thread) not in shared and not name.startswith(SHARED) else None
+        is_shared = id(thread) in shared or name.startswith(SHARED)
+        made = Made(()) if is_shared else records.threads.get(thread)
         load = owners.maker(made)
         if load is not None and made is not None:
             yield Finding(Kind.THREAD, load.plugin, name, owners.place(made, load)), thread
-        elif (running := owners.runs(_outwards(frame))) is not None:
+        elif (running := owners.runs(_outwards(frame), made)) is not None:
             load, place = running
             yield Finding(Kind.THREAD, load.plugin, name, place), thread
 
