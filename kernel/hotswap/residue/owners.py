@@ -191,6 +191,8 @@ def _outwards(name: str, separator: str) -> Iterator[str]:
 def home(value: object) -> str:
     """Return the module whose code a value is; ``builtins`` for plain data."""
     inner = _inside(value)
+    if type(inner) is MethodType:
+        inner = inner.__self__  # the method may be inherited
     if type(inner) is FunctionType:
         return module_of(inner.__globals__)
     if issubclass(type(inner), ModuleType):
@@ -205,7 +207,7 @@ def _inside(value: Any) -> Any:
     """Return the function, class or object that a wrapper of Python's own is around."""
     while True:
         kind = type(value)
-        if kind in (MethodType, staticmethod, classmethod):
+        if kind in (staticmethod, classmethod):
             value = value.__func__
         elif kind in (partial, cached_property):
             value = value.func
@@ -220,6 +222,8 @@ def _inside(value: Any) -> Any:
 def defined(value: object) -> Place | None:
     """Return where a function or class was written; for an object, its class."""
     inner = _inside(value)
+    if type(inner) is MethodType:
+        inner = inner.__func__
     if type(inner) is FunctionType:
         code = inner.__code__
         return Place(code.co_filename, code.co_firstlineno, code.co_qualname)
