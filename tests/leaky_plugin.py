@@ -133,6 +133,18 @@ async def imported() -> None:
             await asyncio.sleep(0.001)
 
 
+class Child:
+    """A child process that nobody has an object for."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def close(self) -> None:
+        """End it."""
+        os.kill(self.number, signal.SIGKILL)
+        os.waitpid(self.number, 0)
+
+
 @asynccontextmanager
 async def put_away() -> AsyncIterator[None]:
     """Put away in the end what plugins left, and put back what they changed."""
@@ -177,6 +189,9 @@ async def _put_away(thing: Any) -> None:
             thing.cancel()
         case threading.Thread():
             thing.join()
+        case asyncio.subprocess.Process():
+            thing.kill()
+            await thing.wait()
         case subprocess.Popen():
             thing.kill()
             thing.wait()

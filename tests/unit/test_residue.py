@@ -70,6 +70,23 @@ KINDS: dict[str, tuple[Kind, str, str]] = {
         LEFT.append(subprocess.Popen([sys.executable, "-c", code, "s3cret"]))  # here
         """,
     ),
+    "fork": (
+        Kind.PROCESS,
+        "a fork (",
+        """
+        code = "import time; time.sleep(600)"
+        number = os.posix_spawn(sys.executable, [sys.executable, "-c", code], os.environ)  # here
+        LEFT.append(leaky_plugin.Child(number))
+        """,
+    ),
+    "asyncio's process": (
+        Kind.PROCESS,
+        "python",
+        """
+        code = "import time; time.sleep(600)"
+        LEFT.append(await asyncio.create_subprocess_exec(sys.executable, "-c", code))  # here
+        """,
+    ),
     "variable": (Kind.ENVIRONMENT, "the variable HOTSWAP_TEST", "os.environ['HOTSWAP_TEST'] = 's3cret'  # here"),
     "unset variable": (Kind.ENVIRONMENT, "the variable HOTSWAP_TEST", "del os.environ['HOTSWAP_TEST']  # here"),
     "working folder": (Kind.ENVIRONMENT, "the working folder", "os.chdir(BESIDE)  # here"),
@@ -439,4 +456,46 @@ async def test_hooks_that_stay_are_found(tmp_path: Path) -> None:
         end()
         del end
     assert (found.kind, found.name) == (Kind.HOOK, "a handler of on_plugin_load")
+    assert spot(found.made) == marked(path)
+
+
+async def test_a_module_that_is_put_back_is_found(tmp_path: Path) -> None:
+    """A module of a plugin that is imported again under its name after the plugin was closed is named."""
+    back = """
+        async def back(name, module):
+            while name in sys.modules:
+                await asyncio.sleep(0)
+            sys.modules[name] = module
+    """
+    stop = "LEFT.append(asyncio.create_task(back(__name__, sys.modules[__name__])))"
+    path = leaky(tmp_path, top=dedent(back), stop=stop)
+    async with kernel(tmp_path) as running, watching(running, patience=0) as watch:
+        await running.enable("leaky")
+        await running.disable("leaky")
+        await LEFT.pop()
+        await imported()
+        found = only(await watch.residue())
+    for name in [each for each in sys.modules if each.startswith("hotswap_loaded.leaky_")]:
+        del sys.modules[name]
+    assert found.kind is Kind.MODULE
+    assert found.name.startswith("hotswap_loaded.leaky_")
+    assert found.made is not None
+    assert found.made.file == str(path / "code.py")
+
+
+async def test_where_the_system_lists_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where neither files nor children are listed, as on Windows, a child that was started is found all the same."""
+    start = """
+        code = "import time; time.sleep(600)"
+        LEFT.append(subprocess.Popen([sys.executable, "-c", code]))  # here
+        LEFT.append(open(BESIDE / "own.log", "w"))
+        LEFT.append(leaky_plugin.Child(os.posix_spawn(sys.executable, [sys.executable, "-c", code], os.environ)))
+    """
+    path = leaky(tmp_path, start=dedent(start))
+    monkeypatch.setattr("hotswap.residue.descriptors._LISTS", ())
+    monkeypatch.setattr("hotswap.residue.processes._TASKS", str(tmp_path / "nowhere"))
+    monkeypatch.delattr("os.waitid")
+    async with kernel(tmp_path) as running:
+        found = only(await left_by(running, "leaky", alone=True))
+    assert found.kind is Kind.PROCESS
     assert spot(found.made) == marked(path)

@@ -15,7 +15,7 @@ from typing import Any
 from attrs import frozen
 
 from hotswap.residue.finding import Finding, Kind
-from hotswap.residue.load import LOADED
+from hotswap.residue.load import LOADED, Code
 from hotswap.residue.owners import Owners, defined, home
 from hotswap.residue.sources import Sources
 
@@ -119,8 +119,10 @@ class Attributes:
                     yield Change(space, name, was, value)
             for name in before.keys() - now.keys():
                 yield Change(space, name, before[name], _NOTHING)
-        elif owners.began_open:  # it may have been patched before this was made
-            yield from (Change(space, name, _UNKNOWN, now[name]) for name in owners.written_in_folders(now))
+        if owners.began_open:  # it may have been patched before this was made
+            for name in owners.written_in_folders(now):
+                if before.get(name) is now[name]:
+                    yield Change(space, name, _UNKNOWN, now[name])
 
 
 def patched(
@@ -133,19 +135,30 @@ def patched(
     """
     for each in changes:
         author = None if each.now is _NOTHING else owners.author(each.now)
-        if author is not None:
-            place = sources.sets(author.folder, each.called) or sources.sets(author.folder, each.name)
-            by_others = author.owns_module(each.space.module) or issubclass(type(each.now), ModuleType)
-            if not by_others and (each.is_code or place is not None):
-                yield Finding(Kind.ATTRIBUTE, author.plugin, each.label, place or defined(each.now)), each.now
-        elif each.before is not _NOTHING:
-            found = _foreign(each, owners, sources, nobodys)
-            if found is not None:
-                yield found, each.now
+        found = _foreign(each, owners, sources, nobodys) if author is None else _own(each, author, sources)
+        if found is not None:
+            yield found, each.now
+
+
+def _own(change: Change, author: Code, sources: Sources) -> Finding | None:
+    """Return a change to a value that is a plugin's own, unless that is in its own module, or mere importing.
+
+    An object of a plugin's where nothing was is left by whoever keeps it, unless the plugin's source puts it there.
+    """
+    if author.owns_module(change.space.module) or issubclass(type(change.now), ModuleType):
+        return None
+    if change.before is _UNKNOWN and not author.early:
+        return None
+    place = sources.sets(author.folder, change.called) or sources.sets(author.folder, change.name)
+    if place is None and not change.is_code:
+        return None
+    return Finding(Kind.ATTRIBUTE, author.plugin, change.label, place or defined(change.now))
 
 
 def _foreign(change: Change, owners: Owners, sources: Sources, nobodys: str | None) -> Finding | None:
     """Return a change to a value that is not a plugin's own, if a plugin made it."""
+    if change.before is _NOTHING:
+        return None
     for load in owners.closed:
         place = sources.sets(load.folder, change.called)
         place = place or (sources.sets(load.folder, change.name) if change.is_telling else None)

@@ -7,12 +7,15 @@ import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from hotswap.residue.finding import Residue
-from hotswap.residue.load import Kernel
 from hotswap.residue.watch import watching
+
+if TYPE_CHECKING:
+    from hotswap.kernel import Kernel
 
 WARM_UP = 3
 """Cycles before the first look: what is filled once (imports, caches, executors) is full then."""

@@ -86,7 +86,7 @@ class Search:
 
     def _step(self, nodes: list[Any], begin: int, end: int, seen: set[int]) -> Iterator[tuple[Any, int]]:
         """Yield what refers to some of the nodes and was not seen before, each with the node it refers to."""
-        level = nodes[begin:end]
+        level = tuple(nodes[begin:end])
         places = {id(each): number for number, each in enumerate(level, begin)}
         ours = {id(nodes), id(level), id(places), *self.ignored}
         for holder in gc.get_referrers(*level):

@@ -1,6 +1,7 @@
 """One opening of a plugin: what belongs to it, and what must not outlive it.
 
-All that the residue check knows of the inside of a kernel is in this module, and in ``tap.opening_in``.
+What the residue check knows of the inside of a kernel is in this module, in ``tap.opening_in``, which knows how a
+plugin's task begins, and atop ``trace``, which knows what calls through handles and of handlers look like.
 """
 
 from __future__ import annotations
@@ -8,15 +9,19 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 from weakref import ref
 
 from attrs import frozen
 
 from hotswap_ports import Plugin
+
+if TYPE_CHECKING:
+    from hotswap.kernel import Kernel
 
 LOADED = "hotswap_loaded"
 """The package whose packages are the loads of plugins in plain folders: see ``hotswap.loader``."""
@@ -39,11 +44,7 @@ class Host(Protocol):
     def hooks(self) -> Any: ...
 
 
-Kernel: TypeAlias = Any
-"""A kernel, or its lifecycle; the class itself lies above this package."""
-
-
-def host_of(kernel: Kernel) -> Host:
+def host_of(kernel: Kernel | Host) -> Host:
     """Return what is read of a kernel."""
     return cast("Host", getattr(kernel, "_lifecycle", kernel))
 
@@ -88,6 +89,8 @@ class Code:
     """The code of one load, known by nothing but the name of its package: it failed, or is long gone."""
 
     ours = True
+    early = False
+    """Whether it was open before the watch began: what it did before was not seen."""
     folder: Path | None = None
 
     def __init__(self, plugin: str, root: str) -> None:
@@ -137,20 +140,25 @@ class Load(Code):
         self.files = frozenset(_files(loaded))
         """Where the classes that it uses and did not write itself come from: other plugins may use them too."""
         self.ended = False
-        self.early = False
-        """Whether it was open before the watch began: what it did before was not seen."""
         self._instance = ref(instance)
         self.providers: tuple[Any, ...] = ()
         self.kept: tuple[Kept, ...] = ()
-        task.add_done_callback(self._noting(instance))
+        self._task = ref(task)
+        self._note = partial(self._noted, instance)
+        task.add_done_callback(self._note)
 
-    def _noting(self, instance: Any) -> Callable[[object], None]:
-        def note(done: object) -> None:
-            self.ended = True
-            self.providers = tuple(each.provider for each in instance.generations)
-            self.kept = tuple(_kept(instance, self.code_leaves))
+    def _noted(self, instance: Any, done: object) -> None:
+        self.ended = True
+        self.providers = tuple(each.provider for each in instance.generations)
+        self.kept = tuple(_kept(instance, self.code_leaves))
+        del self._note
 
-        return note
+    def let_go(self) -> None:
+        """Do not look any more whether it is closed: nobody watches."""
+        task = self._task()
+        if not self.ended and task is not None:
+            task.remove_done_callback(self._note)
+            del self._note
 
     def __repr__(self) -> str:
         return f"<{'ended' if self.ended else 'open'} load of {self.plugin}: {self.root}>"

@@ -58,6 +58,11 @@ class Owners:
         """Return whether a plugin was open before the watch began: what it did before was not seen."""
         return any(each.early for each in self.loads)
 
+    def let_go(self) -> None:
+        """Do not look any more what is closed."""
+        for each in self.loads:
+            each.let_go()
+
     def forget(self) -> None:
         """Let go of what is wholly gone, but for the last load of each plugin: it stands for those before it."""
         last = self._last.values()
@@ -138,17 +143,17 @@ class Owners:
         prefix = f"{LOADED}."
         return (name for name, value in values.items() if home(value).startswith(prefix))
 
-    def runs(self, frames: Iterable[Any], made: Made | None) -> tuple[Code, Place] | None:
+    def runs(self, frames: Iterable[Any], made: Made | None, *, shared: bool = False) -> tuple[Code, Place] | None:
         """Return the closed load whose own code runs in one of ``frames`` (innermost first), and where.
 
-        What no plugin ``made`` may be in its code all the same. What was made before the watch began can be that of a
-        plugin alone which was open then.
+        What no plugin ``made`` may be in its code all the same. What was made before the watch began can only be in
+        the code of a plugin that was open then, or that is opened while the watch is on, where it is ``shared``.
         """
         if made is not None and self._makers(made):
             return None
         for frame in frames:
             load = self._closed(self._writers(module_of(frame.f_globals), frame.f_code.co_filename))
-            if isinstance(load, Load) and (made is not None or load.early):
+            if load is not None and (made is not None or load.early or (shared and isinstance(load, Load))):
                 code = frame.f_code
                 return load, Place(code.co_filename, frame.f_lineno or code.co_firstlineno, code.co_qualname)
         return None

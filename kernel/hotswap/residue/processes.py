@@ -14,14 +14,16 @@ from hotswap.residue.finding import Finding, Kind
 from hotswap.residue.owners import Owners
 from hotswap.residue.records import Records
 
+_TASKS = "/proc/self/task"
+
 
 def children() -> frozenset[int]:
     """Return the processes that this one has started; none where the system does not list them."""
     found: set[int] = set()
     with suppress(OSError):
-        for thread in os.listdir("/proc/self/task"):
+        for thread in os.listdir(_TASKS):
             with suppress(OSError):  # the thread has ended meanwhile
-                found.update(map(int, Path("/proc/self/task", thread, "children").read_text("ascii").split()))
+                found.update(map(int, Path(_TASKS, thread, "children").read_text("ascii").split()))
     return frozenset(found)
 
 

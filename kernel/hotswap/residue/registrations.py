@@ -89,7 +89,7 @@ def _sink(handler: Any) -> Any:
 
 def _signal_handlers(loop: asyncio.AbstractEventLoop) -> Iterator[Registration]:
     for number in sorted(signal.valid_signals()):
-        name = signal.Signals(number).name if number in signal.Signals._value2member_map_ else str(number)
+        name = number.name if isinstance(number, signal.Signals) else f"signal {number}"
         handler = signal.getsignal(number)
         if not is_inner(handler):  # it stands there for those below
             yield Registration(Kind.SIGNAL_HANDLER, name, handler)

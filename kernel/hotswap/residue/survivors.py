@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from hotswap.residue.finding import Finding, Kind, Place
 from hotswap.residue.holders import Search
-from hotswap.residue.load import LOADED
+from hotswap.residue.load import LOADED, Code
 from hotswap.residue.owners import Owners, defined
 
 _MOST = 40
 """Of how many objects the holders are looked for: each search walks through all there are a few times."""
 
 
-def left_modules(before: Collection[str], owners: Owners) -> Iterator[Finding]:
+def left_modules(before: Collection[str], owners: Owners) -> Iterator[tuple[Finding, Any]]:
     """Yield the modules that are still imported: of a load that is closed, or files of it under a name of their own.
+
+    With each comes the dictionary of its attributes, which holds what is in it.
 
     Args:
         before: the names of what was imported when the watch began.
     """
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
+        load: Code | None = None
         if name.startswith(f"{LOADED}."):
             load = owners.closed_module(name)
-        elif name not in before and isinstance(file, str):
+        elif isinstance(file, str):
             load = owners.closed_folder(file)
-        else:
+        if name in before and not (load is not None and load.early):
             continue
         if load is not None:
-            yield Finding(Kind.MODULE, load.plugin, name, Place(file, 1) if isinstance(file, str) else None)
+            place = Place(file, 1) if isinstance(file, str) else None
+            yield Finding(Kind.MODULE, load.plugin, name, place), getattr(module, "__dict__", None)
 
 
 def left_alive(owners: Owners, known: Collection[int]) -> Iterator[Finding]:

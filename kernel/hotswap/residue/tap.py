@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
@@ -29,10 +30,8 @@ class Tap:
     def attach(self) -> None:
         """Begin."""
         self._loop.set_task_factory(self.make_task)
-        try:
+        with suppress(AttributeError):  # a loop that is not written in Python: its timers are not seen
             self._loop.call_at = self.call_at  # type: ignore[method-assign,assignment] # every timer is asked for here
-        except AttributeError:  # a loop that is not written in Python: its timers are not seen
-            self._call_at = self._loop.call_at
 
     def detach(self) -> None:
         """Put back what was there, unless somebody has put something else there since."""

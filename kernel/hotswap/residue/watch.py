@@ -6,12 +6,12 @@ import asyncio
 import gc
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hotswap.residue.attributes import Attributes, patched
 from hotswap.residue.descriptors import descriptors, left_open
 from hotswap.residue.finding import Finding, Kind, Residue
-from hotswap.residue.load import Kernel, errors_in, host_of
+from hotswap.residue.load import Host, errors_in, host_of
 from hotswap.residue.owners import Owners
 from hotswap.residue.processes import children, left_running
 from hotswap.residue.recorder import recorder
@@ -21,6 +21,9 @@ from hotswap.residue.sources import Sources
 from hotswap.residue.survivors import left_alive, left_modules
 from hotswap.residue.tap import attach, detach
 from hotswap.residue.workers import left_tasks, left_threads, left_timers
+
+if TYPE_CHECKING:
+    from hotswap.kernel import Kernel
 
 PATIENCE = 1.0
 """Seconds for which what is still ending is waited for: ``finally`` blocks, and threads on their way out."""
@@ -37,7 +40,7 @@ class Watch:
     Inside it, things are made a little more slowly: where each is made is remembered. See ``watching``.
     """
 
-    def __init__(self, kernel: Kernel, plugins: tuple[str, ...], *, alone: bool, patience: float) -> None:
+    def __init__(self, kernel: Kernel | Host, plugins: tuple[str, ...], *, alone: bool, patience: float) -> None:
         self._host = host_of(kernel)
         self._plugins = plugins
         self._alone = alone
@@ -61,12 +64,13 @@ class Watch:
     async def __aexit__(self, *exc_info: object) -> None:
         detach(self._loop)
         recorder.stop(self._records)
+        self._owners.let_go()
 
     async def residue(self) -> Residue:
         """Return what is left of the plugins that were open meanwhile and are closed now.
 
-        What is on its way out is waited for. It may be asked within the ``async with`` and after it, and more than
-        once; patched attributes are compared the first time.
+        What is on its way out is waited for. It may be asked within the ``async with`` and after it, of what was
+        closed within it, and more than once; patched attributes are compared the first time.
         """
         await self._settle()
         found = sorted(self._left(), key=lambda each: (each.plugin, _ORDER[each.kind]))
@@ -112,29 +116,31 @@ class Watch:
 
     def _left(self) -> list[Finding]:
         owners, sources, nobodys = self._owners, Sources(), self._nobodys
-        found = [*left_modules(self._modules, owners), *changed_environment(self._environment, owners, self._records)]
+        found = list(changed_environment(self._environment, owners, self._records))
         if self._attributes is not None:
             changes = self._attributes.changes(owners)
             self._patches = [(each, id(value)) for each, value in patched(changes, owners, sources, nobodys)]
             self._attributes = None
             del changes
+        modules = left_modules(self._modules, owners)
         now = registrations(self._host, self._loop)
         known = {number for _, number in self._patches} | {id(each) for each in errors_in(self._host)}
-        for each, thing in (*self._busy(), *left_registered(self._registered, now, owners, sources, nobodys)):
+        registered = left_registered(self._registered, now, owners, sources, nobodys)
+        for each, thing in (*modules, *self._busy(), *registered):
             found.append(each)
             known.add(id(thing))
         found += (each for each, _ in self._patches)
         return [*found, *left_alive(owners, known)]
 
 
-def watching(kernel: Kernel, *plugins: str, alone: bool = False, patience: float = PATIENCE) -> Watch:
+def watching(kernel: Kernel | Host, *plugins: str, alone: bool = False, patience: float = PATIENCE) -> Watch:
     """Return a residue check of a kernel: ``async with watching(kernel, "my-plugin") as watch: ...``.
 
     Open plugins, use them and close them within it, then ask ``await watch.residue()``. What plugins have that are open
     is none of it, nor is what others do meanwhile: the application, other plugins, another kernel.
 
     Args:
-        kernel: it may be entered within the check, and left.
+        kernel: it may be entered within the check, and left; the lifecycle of one will do.
         plugins: ids of those to look at; none: all that are open at any time meanwhile.
         alone: nothing but plugins is at work in this process meanwhile. Then what cannot be traced to anybody counts
             too, such as a pipe, or a function of Python's own put in the place of another.

@@ -15,7 +15,6 @@ from hotswap.residue.owners import Owners, defined
 from hotswap.residue.recorder import SHARED
 from hotswap.residue.records import Records
 from hotswap.residue.tap import is_inner
-from hotswap.residue.trace import Made
 
 
 def left_tasks(owners: Owners, records: Records) -> Iterator[tuple[Finding, Any]]:
@@ -79,11 +78,11 @@ def left_threads(owners: Owners, records: Records, loop: asyncio.AbstractEventLo
             continue
         name = thread.name if thread is not None else f"thread {ident}"
         is_shared = id(thread) in shared or name.startswith(SHARED)
-        made = Made(()) if is_shared else records.threads.get(thread)
+        made = None if is_shared else records.threads.get(thread)
         load = owners.maker(made)
         if load is not None and made is not None:
             yield Finding(Kind.THREAD, load.plugin, name, owners.place(made, load)), thread
-        elif (running := owners.runs(_outwards(frame), made)) is not None:
+        elif (running := owners.runs(_outwards(frame), made, shared=is_shared)) is not None:
             load, place = running
             yield Finding(Kind.THREAD, load.plugin, name, place), thread
 
