@@ -104,6 +104,11 @@ class Code:
         name = module.split(".")[1]
         return cls(name.rpartition("_")[0].replace("_", "-"), f"{LOADED}.{name}")
 
+    @property
+    def code_leaves(self) -> bool:
+        """Return whether its code goes with it; code in an importable package stays, since others may use it."""
+        return self.root.startswith(f"{LOADED}.")
+
     def is_open(self, host: Host) -> bool:
         """Return whether its code is in use."""
         return self.root in sys.modules
@@ -167,11 +172,6 @@ class Load(Code):
         """Return whether it is open, or still stands for an open plugin."""
         instance = self._instance()
         return not self.ended or (instance is not None and host.instances.get(self.plugin) is instance)
-
-    @property
-    def code_leaves(self) -> bool:
-        """Return whether its code goes with it; code in an importable package stays, since others may use it."""
-        return self.root.startswith(f"{LOADED}.")
 
     def owns_file(self, file: str) -> bool:
         """Return whether a file, or its folder, is the plugin's own, or that of a class that it uses."""

@@ -163,11 +163,13 @@ class Owners:
         return self._closed(self._writers(module))
 
     def closed_folder(self, file: str) -> Code | None:
-        """Return the closed load in whose folder a file is, unless that folder is in use by another one."""
-        loads = [each for each in self.left if each.code_leaves and file.startswith(f"{each.folder}{os.sep}")]
+        """Return the closed load in whose plain folder a file is, unless that folder is in use by another one."""
+        load = self._closed(self._writers("", file))
+        if load is None or load.folder is None or not load.code_leaves:
+            return None
         packages = [each for name, each in list(sys.modules.items()) if name.startswith(f"{LOADED}.")]
-        used = {path for each in packages for path in getattr(each, "__path__", ())}
-        return next((each for each in loads if str(each.folder) not in used), None)
+        in_use = any(str(load.folder) in getattr(each, "__path__", ()) for each in packages)
+        return None if in_use or not file.startswith(f"{load.folder}{os.sep}") else load
 
     def _closed(self, loads: Collection[Code]) -> Code | None:
         """Return the load that stands for those that share their code: an open one first, since it may be that one."""
