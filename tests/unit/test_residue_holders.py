@@ -179,3 +179,15 @@ async def test_a_kernel_that_is_left_within_the_check(tmp_path: Path) -> None:
             assert not await watch.residue()
         await imported()
     assert spot(only(await watch.residue()).made) == marked(path)
+
+
+async def test_the_check_keeps_nothing_alive(tmp_path: Path) -> None:
+    """What the application had of an open plugin's when the check began, and let go of, is not kept by the check."""
+    leaky(tmp_path, start="leaky_plugin.LEFT.append(self)")
+    async with kernel(tmp_path, "leaky") as running:
+        HOLDER.thing = Holder.current = TABLE["it"] = LEFT.pop()
+        async with watching(running, patience=30) as watch:
+            HOLDER.thing = Holder.current = None
+            TABLE.clear()
+            await running.disable("leaky")
+            assert not await watch.residue()

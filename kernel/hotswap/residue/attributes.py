@@ -9,14 +9,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from operator import is_
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, ModuleType
 from typing import Any
 
 from attrs import frozen
 
 from hotswap.residue.finding import Finding, Kind
 from hotswap.residue.load import LOADED, Code
-from hotswap.residue.owners import Owners, defined, home
+from hotswap.residue.owners import Owners, defined, home, is_code
 from hotswap.residue.sources import Sources
 
 _HEAP_TYPE = 1 << 9
@@ -74,31 +74,32 @@ class Change:
         return f"{self.space.name.rpartition('.')[2]}.{self.name}"
 
     @property
-    def is_code(self) -> bool:
+    def puts_code(self) -> bool:
         """Return whether the new value is code, or stands where something was."""
-        return _is_code(self.now) or not any(self.before is each for each in (None, _NOTHING, _UNKNOWN))
+        return is_code(self.now) or not any(self.before is each for each in (None, _NOTHING, _UNKNOWN))
 
     @property
     def is_telling(self) -> bool:
         """Return whether code of this module was replaced by code from somewhere else, or taken away."""
         here = self.space.module.partition(".")[0]
-        if not _is_code(self.before) or issubclass(type(self.before), ModuleType):
+        if not is_code(self.before) or issubclass(type(self.before), ModuleType):
             return False
         if type(self.before) is not BuiltinFunctionType and home(self.before).partition(".")[0] != here:
             return False
         return self.now is _NOTHING or home(self.now).partition(".")[0] != here
 
 
-def _is_code(value: object) -> bool:
-    kind = type(value)
-    return kind in (FunctionType, BuiltinFunctionType, MethodType) or issubclass(kind, type | ModuleType)
-
-
 class Attributes:
-    """What every attribute was when this was made. All of it is held until ``changes`` is called."""
+    """What every attribute was when this was made. All of it is held until ``changes`` is called, except what is a
+    plugin's: that must not live longer because it is looked at.
+    """
 
-    def __init__(self) -> None:
-        self._before = {id(each.owner): (each.owner, dict(each.attributes)) for each in spaces()}
+    def __init__(self, owners: Owners) -> None:
+        self._before: dict[int, tuple[Any, dict[str, Any]]] = {}
+        for each in spaces():
+            before = dict(each.attributes)
+            before.update((name, _UNKNOWN) for name in [*owners.written(before)])
+            self._before[id(each.owner)] = (each.owner, before)
 
     def changes(self, owners: Owners) -> list[Change]:
         """Return what is not what it was, and may be a plugin's doing; let go of what was remembered."""
@@ -110,19 +111,16 @@ class Attributes:
         before = self._before.get(id(space.owner), (None, None))[1]
         now = dict(space.attributes)
         if before is None:  # imported meanwhile
-            yield from (Change(space, name, _NOTHING, now[name]) for name in owners.written_in_folders(now))
+            yield from (Change(space, name, _NOTHING, now[name]) for name in owners.written(now))
             return
-        if len(before) != len(now) or not all(map(is_, before.values(), now.values())):
-            for name, value in now.items():
-                was = before.get(name, _NOTHING)
-                if was is not value:
-                    yield Change(space, name, was, value)
-            for name in before.keys() - now.keys():
-                yield Change(space, name, before[name], _NOTHING)
-        if owners.began_open:  # it may have been patched before this was made
-            for name in owners.written_in_folders(now):
-                if before.get(name) is now[name]:
-                    yield Change(space, name, _UNKNOWN, now[name])
+        if len(before) == len(now) and all(map(is_, before.values(), now.values())):
+            return
+        for name, value in now.items():
+            was = before.get(name, _NOTHING)
+            if was is not value:
+                yield Change(space, name, was, value)
+        for name in before.keys() - now.keys():
+            yield Change(space, name, before[name], _NOTHING)
 
 
 def patched(
@@ -150,14 +148,14 @@ def _own(change: Change, author: Code, sources: Sources) -> Finding | None:
     if change.before is _UNKNOWN and not author.early:
         return None
     place = sources.sets(author.folder, change.called) or sources.sets(author.folder, change.name)
-    if place is None and not change.is_code:
+    if place is None and not change.puts_code:
         return None
     return Finding(Kind.ATTRIBUTE, author.plugin, change.label, place or defined(change.now))
 
 
 def _foreign(change: Change, owners: Owners, sources: Sources, nobodys: str | None) -> Finding | None:
     """Return a change to a value that is not a plugin's own, if a plugin made it."""
-    if change.before is _NOTHING:
+    if change.before is _NOTHING or change.before is _UNKNOWN:
         return None
     for load in owners.closed:
         place = sources.sets(load.folder, change.called)

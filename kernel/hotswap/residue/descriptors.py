@@ -8,7 +8,7 @@ import stat
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 
-from attrs import frozen
+from attrs import field, frozen
 
 from hotswap.residue.finding import Finding, Kind
 from hotswap.residue.owners import Owners
@@ -24,8 +24,8 @@ class Descriptor:
     """An open file descriptor."""
 
     number: int
-    target: str
-    """The path of a file, or what else the system calls it: ``socket:[7]``."""
+    target: str = field(eq=False)
+    """The path of a file, or what else the system calls it: ``socket:[7]``. It changes when the file is renamed."""
     inode: tuple[int, int] = (0, 0)
     """Device and number: tells a descriptor that was given out anew from what was behind it before."""
     is_socket: bool = False

@@ -53,11 +53,6 @@ class Owners:
         self._roots.clear()
         self._files.clear()
 
-    @property
-    def began_open(self) -> bool:
-        """Return whether a plugin was open before the watch began: what it did before was not seen."""
-        return any(each.early for each in self.loads)
-
     def let_go(self) -> None:
         """Do not look any more what is closed."""
         for each in self.loads:
@@ -135,13 +130,18 @@ class Owners:
         module = home(value)
         return self._closed(self._writers(module)) if module else None
 
-    def written_in_folders(self, values: Mapping[str, Any]) -> Iterator[str]:
-        """Yield the names of those ``values`` whose code a plugin in a plain folder has written.
+    def written(self, values: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the names of those ``values`` that plugins wrote, or that are objects of what they wrote.
 
         Code of an importable package is anybody's to import, so having it says nothing.
         """
+        if not self.loads and LOADED not in sys.modules:
+            return
         prefix = f"{LOADED}."
-        return (name for name, value in values.items() if home(value).startswith(prefix))
+        for name, value in values.items():
+            module = home(value)
+            if module.startswith(prefix) or (not is_code(value) and self._writers(module)):
+                yield name
 
     def runs(self, frames: Iterable[Any], made: Made | None, *, shared: bool = False) -> tuple[Code, Place] | None:
         """Return the closed load whose own code runs in one of ``frames`` (innermost first), and where.
@@ -208,6 +208,12 @@ def home(value: object) -> str:
         return inner.__module__ or ""
     name = (inner if issubclass(type(inner), type) else type(inner)).__module__
     return name if isinstance(name, str) else ""
+
+
+def is_code(value: object) -> bool:
+    """Return whether a value is a function, a class or a module."""
+    kind = type(value)
+    return kind in (FunctionType, BuiltinFunctionType, MethodType) or issubclass(kind, type | ModuleType)
 
 
 def _inside(value: Any) -> Any:

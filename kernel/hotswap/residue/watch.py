@@ -57,7 +57,7 @@ class Watch:
         self._registered = frozenset(each.key for each in registrations(self._host, self._loop))
         self._environment = environment()
         self._modules = frozenset(sys.modules)
-        self._attributes: Attributes | None = Attributes()
+        self._attributes: Attributes | None = Attributes(self._owners)
         self._patches: list[tuple[Finding, int]] = []
         return self
 
