@@ -89,7 +89,7 @@ class Boot:
         self._lifecycle.wiring.settled = True
 
     async def _load(self, plugins: Iterable[Chosen]) -> dict[str, Loaded | HotswapError]:
-        """Import the code of those that will be opened, in one thread; not of one that may not run, or not as set up."""
+        """Import the code of those that will be opened, in one thread; not of one that may not run as it is set up."""
         changes, founds = self._changes, []
         for chosen in plugins:
             found = changes.planner.catalog.get(chosen.id, chosen.version)

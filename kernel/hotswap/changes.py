@@ -25,8 +25,12 @@ from hotswap_ports import NotReady
 
 KEPT = 50
 """How many past states a kernel keeps to go back to."""
-_inside: ContextVar[frozenset[asyncio.Task[Plan]]] = ContextVar("hotswap_changes", default=frozenset())
-"""The changes on whose behalf the current code runs: a hook that one of them fires must not wait for it."""
+_inside: ContextVar[frozenset[int]] = ContextVar("hotswap_changes", default=frozenset())
+"""Numbers of the changes on whose behalf the current code runs: a hook that one of them fires must not wait for it.
+
+Numbers, and not the changes: whatever is begun meanwhile keeps a copy, and would keep their errors alive with it.
+"""
+_numbers = count(1)
 
 
 class Changes(Proposals):
@@ -37,9 +41,11 @@ class Changes(Proposals):
         self.committed: list[Callable[[], None]] = []
         """Called after each change."""
         self._lock = asyncio.Lock()
-        self._under_way: dict[tuple[str, ...], asyncio.Task[Plan]] = {}
-        self._latest: asyncio.Task[Plan] | None = None
-        self._numbers = count(1)
+        self._under_way: dict[int, asyncio.Task[Plan]] = {}
+        self._asked: dict[tuple[str, ...], int] = {}
+        """The number of the last change that was asked for by a key."""
+        self._latest = 0
+        """Number of the change that was asked for last."""
         self._rebinding = Rebinding(self._rebuild)
         self.past: deque[Past] = deque(maxlen=KEPT)
         """What stood before each change of settings or solution, the latest last."""
@@ -60,15 +66,14 @@ class Changes(Proposals):
         Raises:
             KernelNotRunning: the kernel was left before the change was done; what it had begun is undone.
         """
-        task = self._under_way.get(key)
-        if task is not None and (task in _inside.get() or self._latest is not task):
-            # A hook of that very change asks again, or another change was asked for in between: it is to be done anew.
-            key = (*key, str(next(self._numbers)))
-            task = None
-        if task is None:
-            task = asyncio.create_task(self._turn(make, fresh, news), name=f"hotswap: {' '.join(key[:2])}")
-            self._under_way[key] = self._latest = task
-            task.add_done_callback(lambda done: self._done(key, done))
+        number = self._asked.get(key, 0)
+        task = self._under_way.get(number)
+        if task is None or number in _inside.get() or number != self._latest:
+            # Also where a hook of that very change asks again, or another one was asked for in between: done anew.
+            number = self._asked[key] = self._latest = next(_numbers)
+            name = f"hotswap: {' '.join(key[:2])}"
+            task = self._under_way[number] = asyncio.create_task(self._turn(number, make, fresh, news), name=name)
+            task.add_done_callback(lambda done: self._done(key, number, done))
         before = cancelling()
         try:
             return await asyncio.shield(task)
@@ -87,10 +92,10 @@ class Changes(Proposals):
                 return plan
         return await self.change(("select", port, *names), lambda changes: changes.plan(select={port: names}))
 
-    def _done(self, key: tuple[str, ...], task: asyncio.Task[Plan]) -> None:
-        self._under_way.pop(key, None)
-        if self._latest is task:
-            self._latest = None
+    def _done(self, key: tuple[str, ...], number: int, task: asyncio.Task[Plan]) -> None:
+        del self._under_way[number]
+        if self._asked.get(key) == number:
+            del self._asked[key]
         if not task.cancelled():
             task.exception()  # whoever asked gets it from the task; nobody may be left to, and asyncio would complain
 
@@ -99,10 +104,10 @@ class Changes(Proposals):
         """Return what is held while something is changed."""
         return self._lock
 
-    async def _turn(self, make: Callable[[Changes], Plan], fresh: Collection[str], news: Sequence[News]) -> Plan:
-        task = asyncio.current_task()
-        assert task is not None
-        _inside.set(_inside.get() | {task})
+    async def _turn(
+        self, number: int, make: Callable[[Changes], Plan], fresh: Collection[str], news: Sequence[News]
+    ) -> Plan:
+        _inside.set(_inside.get() | {number})
         async with self._lock:
             planner = self.planner
             try:
@@ -138,6 +143,10 @@ class Changes(Proposals):
             errors += await self.lifecycle.retire(left)
             errors += await self.lifecycle.tell(told)
         return errors
+
+    async def many(self, make: Callable[[Changes], Plan]) -> Plan:
+        """Do what ``make`` plans, as a change that is like no other."""
+        return await self.change(("change", str(next(_numbers))), make)
 
     async def apply(self, plan: Plan) -> None:
         """Apply a plan made before.
@@ -198,7 +207,7 @@ class Changes(Proposals):
             )
             return changes.plan(settings=wish, lock=lock)
 
-        return await self.change(("follow", str(next(self._numbers))), make, news=news)
+        return await self.change(("follow", str(next(_numbers))), make, news=news)
 
     async def rollback(self, revision: int | None) -> Plan:
         """Return to what stood at a revision; None: before the last change.

@@ -98,7 +98,13 @@ class Instance:
         loaded = self.prepared.loaded
         managers = any(issubclass(each, AbstractAsyncContextManager) for each in loaded.adapters.values())
         asks = any(each.kind == "context" for each in self.prepared.needs)
-        return loaded.plugin_class is Plugin and not managers and not asks
+        return loaded.plugin_class is Plugin and not managers and not asks and not Keeper.watchers
+
+    def keep(self) -> asyncio.Task[None] | None:
+        """Return the task in which it is kept; a plain one gets it now, for those who want to see its end."""
+        if self.plugin is not None:
+            self._keeper.adopt()
+        return self._keeper.task
 
     async def open(self, take: Take | None = None) -> None:
         """Construct and start everything; callers see nothing of it yet.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from anyio import CancelScope
 
@@ -42,6 +42,9 @@ class Keeper:
         close: closes it to the end and returns what went wrong.
     """
 
+    watchers: ClassVar[int] = 0
+    """How many want everything that is opened to have its task, by which they tell what it makes."""
+
     def __init__(
         self, name: str, open: Callable[[], Awaitable[None]], close: Callable[[], Awaitable[list[Exception]]]
     ) -> None:
@@ -68,6 +71,16 @@ class Keeper:
             await task  # somebody cancelled it before it began
         opened.result()
 
+    def adopt(self) -> None:
+        """Keep, in a task from now on, what was opened without one."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep(), name=self._name)
+
+    @property
+    def task(self) -> asyncio.Task[None] | None:
+        """Return the task in which it is kept."""
+        return self._task
+
     @property
     def gave_up(self) -> bool:
         """Return whether the task ended though nobody asked it to: what runs in it has failed and is closed."""
@@ -90,6 +103,9 @@ class Keeper:
             opened.set_exception(error)
             return
         opened.set_result(None)
+        await self._keep()
+
+    async def _keep(self) -> None:
         try:
             await self._leave.wait()
         except asyncio.CancelledError:  # a task group in here has failed, or the loop ends under an open kernel

@@ -251,8 +251,7 @@ class Kernel:
     ) -> Plan:
         """Do all of it in one change, switched together, wholly or not at all; arguments as for ``plan``."""
         selected = _by_name(select or {})
-        return await self._running.change(
-            ("change", str(object())),
+        return await self._running.many(
             lambda changes: changes.plan(
                 enable=enable, disable=disable, select=selected, configure=configure, settings=settings,
                 cascade=cascade,

@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 from packaging.requirements import Requirement
@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from hotswap.catalog import Catalog, wanted
 from hotswap.catalog_cache import cache_file
 from hotswap.cli.invocation import Invocation
-from hotswap.cli.opening import opened, run_async, troubled, waiting_facts
+from hotswap.cli.opening import new_kernel, run_async, running, troubled, waiting_facts
 from hotswap.discovery import DOORS, system_folders, user_folder
 from hotswap.errors import ChangeUnfinished, HotswapError, LockInvalid, SettingsInvalid
 from hotswap.lock import read
@@ -24,6 +24,10 @@ from hotswap.planner import LOCK_NAME, Planner, installed
 from hotswap.port_directory import PortDirectory
 from hotswap.settings import Settings
 from hotswap.version import __version__
+
+if TYPE_CHECKING:
+    from hotswap import residue
+    from hotswap.kernel import Kernel
 
 
 @frozen
@@ -34,9 +38,11 @@ class Finding:
     verdict: Literal["ok", "note", "wrong"]
     text: str
     hint: str = ""
+    left: residue.Finding | None = None
+    """What a plugin left, where that is what was found."""
 
 
-def examine(invocation: Invocation, *, open_plugins: bool) -> Iterator[Finding]:
+def examine(invocation: Invocation, *, open_plugins: bool, look_for_residue: bool = False) -> Iterator[Finding]:
     """Yield what every check found. Settings that cannot be read end it: there is nothing to look at then."""
     yield Finding("hotswap", "ok", f"{__version__} in {Path(__file__).parents[1]}")
     yield Finding("python", "ok", f"{platform.python_version()} at {sys.executable}, {platform.platform()}")
@@ -53,7 +59,8 @@ def examine(invocation: Invocation, *, open_plugins: bool) -> Iterator[Finding]:
     yield _cache()
     yield _data(settings)
     if open_plugins:
-        yield from run_async(invocation, lambda: _opening(invocation, settings))
+        opening = _residue if look_for_residue else _opening
+        yield from run_async(invocation, lambda: opening(invocation, new_kernel(invocation, settings, eager=True)))
 
 
 def _of(check: str, error: BaseException) -> Finding:
@@ -162,11 +169,24 @@ def _writable(folder: Path) -> bool:
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
-async def _opening(invocation: Invocation, settings: Settings) -> list[Finding]:
+async def _residue(invocation: Invocation, kernel: Kernel) -> list[Finding]:
+    """Do as ``_opening``, and say what each plugin left when it was closed."""
+    from hotswap.residue import watching
+
+    async with watching(kernel, alone=True) as watch:
+        findings = await _opening(invocation, kernel)
+        left = await watch.residue()
+    for plugin in watch.closed:
+        if not left.of(plugin):
+            findings.append(Finding("residue", "ok", f"{plugin} left nothing"))
+    return [*findings, *(Finding("residue", "wrong", str(each), each.hint, each) for each in left)]
+
+
+async def _opening(invocation: Invocation, kernel: Kernel) -> list[Finding]:
     """Open everything once and ask each plugin how it is."""
     findings: list[Finding] = []
     try:
-        async with opened(invocation, settings, quiet=True, eager=True) as kernel:
+        async with running(invocation, kernel):
             for status in troubled(kernel):
                 if status.error is None:
                     findings.append(Finding("opening", "wrong", str(waiting_facts(status)["message"])))

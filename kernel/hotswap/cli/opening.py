@@ -56,18 +56,33 @@ async def opened(
 ) -> AsyncIterator[Kernel]:
     """Boot a kernel, warn of what did not come up (unless ``quiet``), and close it in the end.
 
-    ``eager`` opens every plugin, to see whether it can be; else that is left to the first call that needs it. What
-    fails to close is a warning: what was asked for has been done by then.
+    ``eager`` opens every plugin, to see whether it can be; else that is left to the first call that needs it.
     """
+    kernel = new_kernel(invocation, settings, eager=eager)
+    async with running(invocation, kernel):
+        if not quiet:
+            warn_of_troubles(invocation, kernel)
+        yield kernel
+
+
+def new_kernel(invocation: Invocation, settings: Settings, *, eager: bool = False) -> Kernel:
+    """Return a kernel that is not up yet; from now on errors are shown without its plugins' secrets."""
     from hotswap.kernel import Kernel
 
     kernel = Kernel(attrs.evolve(settings, activation="eager") if eager else settings)
     invocation.redact = kernel.redact
+    return kernel
+
+
+@asynccontextmanager
+async def running(invocation: Invocation, kernel: Kernel) -> AsyncIterator[None]:
+    """Boot a kernel, and close it in the end.
+
+    What fails to close is a warning: what was asked for has been done by then.
+    """
     await kernel.__aenter__()
     try:
-        if not quiet:
-            warn_of_troubles(invocation, kernel)
-        yield kernel
+        yield
     finally:
         invocation.interrupts.hold()
         try:
