@@ -167,7 +167,7 @@ class MethodHooks(Leased):
         waits: Awaitable[None] | None,
         invoke: Invoke,
     ) -> Any:
-        self.leases += 1
+        self.join()
         try:
             if before is not None:
                 if waits is not None:
@@ -199,7 +199,7 @@ class MethodHooks(Leased):
                 async for item in items:
                     yield item
             return
-        self.leases += 1
+        self.join()
         try:
             context = self._context(source)
             skip: Skip | None = None

@@ -48,7 +48,7 @@ class FiredHooks(Leased):
         moment = _Fired().of(context, MappingProxyType(data))
         moment.results = []
         moment.point = self._point
-        self.leases += 1
+        self.join()
         try:
             waits = self._chain.begin(self._chain.walk(moment), moment)
             if waits is not None:

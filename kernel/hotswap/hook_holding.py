@@ -18,6 +18,7 @@ from hotswap.hook_entry import Entry
 from hotswap.hook_leases import Leased
 from hotswap.hook_points import Stage
 from hotswap.hook_record import HookRecord
+from hotswap.hook_registry import Key
 
 
 class Hold:
@@ -26,12 +27,14 @@ class Hold:
     Args:
         owner: stands for the generation of the plugin that is about to be closed.
         plugin: its id.
+        keys: the chains that its handlers are in. Closing it takes them out, and calls go on waiting.
         seconds: how long a call waits; after that it goes past the handlers.
     """
 
-    def __init__(self, owner: object, plugin: str, seconds: float) -> None:
+    def __init__(self, owner: object, plugin: str, keys: frozenset[Key], seconds: float) -> None:
         self.owner = owner
         self.plugin = plugin
+        self.keys = keys
         self._seconds = seconds
         self._over = asyncio.Event()
 
@@ -86,10 +89,11 @@ class Holds:
             del self._by_owner[hold.owner]
         hold.release()
 
-    def among(self, entries: Iterable[Entry]) -> tuple[Hold, ...]:
-        """Return those that concern some handlers."""
-        owners = {each.owner: None for each in entries} if self._by_owner else {}
-        return tuple(self._by_owner[each] for each in owners if each in self._by_owner)
+    def at(self, *keys: Key) -> tuple[Hold, ...]:
+        """Return those that concern some chains."""
+        if not self._by_owner:
+            return ()
+        return tuple(each for each in self._by_owner.values() if not each.keys.isdisjoint(keys))
 
     def free(self, entries: Iterable[Entry]) -> list[Entry]:
         """Return the handlers that nobody has to wait for."""

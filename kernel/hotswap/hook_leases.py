@@ -74,6 +74,12 @@ class Leased:
         for chain in self._chains():
             chain.settle()
 
+    def join(self) -> None:
+        """Note that a run is inside; others may have taken the place of this in the step that it has taken so far."""
+        self.leases += 1
+        if self.retired is not None:
+            self.retired.joined(self)
+
     def leave(self) -> None:
         """Note that a run has left."""
         self.leases -= 1
@@ -95,6 +101,10 @@ class Draining:
             self._old.add(old)
         else:
             old.settle()
+
+    def joined(self, old: Leased) -> None:
+        """Note that a run is inside that has begun before the change."""
+        self._old.add(old)
 
     def left(self, old: Leased) -> None:
         """Note that a run has left."""

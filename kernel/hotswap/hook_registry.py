@@ -71,18 +71,17 @@ class HookRegistry:
             HookInvalid: the order would contradict itself.
         """
         leaving = frozenset(gone)
-        joining: dict[Key, list[Entry]] = {key: [] for entry in gone for key in _keys(entry)}
+        joining: dict[Key, list[Entry]] = {key: [] for entry in gone for key in keys_of(entry)}
         for entry in new:
-            for key in _keys(entry):
+            for key in keys_of(entry):
                 joining.setdefault(key, []).append(entry)
         return {
             key: in_order([*(each for each in self.chain(key) if each not in leaving), *entries])
             for key, entries in joining.items()
         }
 
-    def touch(self, entries: Iterable[Entry]) -> None:
-        """Tell that the chains of some handlers are to be made anew, though no handler comes or leaves."""
-        keys = {key for entry in entries for key in _keys(entry)}
+    def touch(self, keys: Collection[Key]) -> None:
+        """Tell that some chains are to be made anew, though no handler comes or leaves."""
         if keys:
             self._tell(keys)
 
@@ -110,7 +109,7 @@ class HookRegistry:
         self._tell(chains)
 
 
-def _keys(entry: Entry) -> Collection[Key]:
+def keys_of(entry: Entry) -> Collection[Key]:
     """Return the chains that a handler belongs to; a named point whose port this host lacks has none."""
     return entry.targets or ((entry.point,) if entry.point in FIRED or entry.point.startswith("event.") else ())
 

@@ -8,7 +8,7 @@ from hotswap.errors import HookInvalid
 from hotswap.hook_entry import Entry
 from hotswap.hook_holding import Hold, Holds
 from hotswap.hook_leases import Draining
-from hotswap.hook_registry import HookRegistry
+from hotswap.hook_registry import HookRegistry, keys_of
 from hotswap_ports.hooks import Handler
 
 
@@ -71,13 +71,14 @@ class Staging:
         for ``seconds`` goes past these, which is logged. The plugin's own calls, calls from within a handler, and
         calls from within a call that ``drained`` waits for do not wait: they go past these handlers at once.
         """
-        hold = Hold(self._owner, self.source, seconds)
+        keys = frozenset(key for entry in self._in_force for key in keys_of(entry))
+        hold = Hold(self._owner, self.source, keys, seconds)
         self._holds.add(hold)
-        self._registry.touch(self._in_force)
+        self._registry.touch(keys)
 
         def release() -> None:
             self._holds.end(hold)
-            self._registry.touch(self._in_force)
+            self._registry.touch(keys)
 
         return release
 

@@ -109,9 +109,9 @@ class Hooks:
             return compiled
         stages: tuple[Stage, ...] = ("pre", "post", "error")
         entries = {stage: found for stage in stages if (found := self._registry.chain((port, method, stage)))}
-        if not entries:
+        holds = self._holds.at(*((port, method, stage) for stage in stages))
+        if not entries and not holds:
             return None
-        holds = self._holds.among(each for found in entries.values() for each in found)
         free = {stage: self._holds.free(found) for stage, found in entries.items()}
         parts = (port, method, free, self.record, self.handler_timeout, self.for_method)
         compiled = self._compiled[port, method] = HeldHooks(*parts, holds) if holds else MethodHooks(*parts)
@@ -127,7 +127,7 @@ class Hooks:
             HookInvalid: there is no such point, or it belongs to the calls of a port.
         """
         context = surroundings.get() if context is None else context
-        await wait_for(self._holds.among(self._registry.chain(point)), context.source)
+        await wait_for(self._holds.at(point), context.source)
         fired = self._fired.get(point)
         if fired is None:
             self.points.check_fired(point)

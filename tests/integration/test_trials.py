@@ -562,3 +562,18 @@ async def test_a_trial_that_is_kept_keeps_no_candidate_alive(root: Path) -> None
             assert adapter() is None
             assert running.trials()["greeter"].stats().candidate.calls > 0
             await running.enable("new")
+
+
+async def test_a_trial_opens_both_sides_where_the_first_call_was_to_do_it(tmp_path: Path) -> None:
+    """Provider and candidate may both be waiting for their first call: the trial opens them, and goes its way."""
+    from tests.plugin_folder import Greeter, greeter, kernel
+
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "german", "hallo")
+    ports = {"greeter": ("english",)}
+    async with kernel(tmp_path, "english", "german", ports=ports, activation="lazy") as running:
+        trial = await running.select(Greeter, "german", canary=0.5, promote_after=5, min_seconds=0)
+        seen = {await running.get(Greeter).greet("x") for _ in range(40)}
+        assert seen == {"hello x", "hallo x"}
+        assert (await trial.verdict()).outcome == "promoted"
+        assert running.settings.selected["greeter"] == ("german",)

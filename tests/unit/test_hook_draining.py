@@ -201,6 +201,31 @@ async def test_a_handler_taken_out_by_its_plugin_counts_as_well(hooks: Hooks) ->
     assert await done == "put k"
 
 
+@pytest.mark.parametrize("change", ["joins", "leaves"])
+async def test_a_change_made_within_a_handler_loses_sight_of_no_call(hooks: Hooks, change: str) -> None:
+    """A call whose own handler lets others join or leave, before anything has waited, still keeps its plugins."""
+    seen: list[str] = []
+    call = Gate("call", seen)
+
+    def changes(event: HookEvent) -> None:
+        if change == "joins":
+            staging.on("pre_storage.put", lambda event: None)
+        else:
+            staging.discard()
+
+    staging = staged(hooks, "p", pre_storage__put=changes, post_storage__put=lambda event: seen.append("post"))
+    done = start(put(hooks, call))
+    await call.reached.wait()
+    staging.discard()
+    drain = start(staging.drained(5))
+    assert not await settled(drain)
+    call.open.set()
+    await drain
+    assert await done == "put k"
+    assert seen == ["call", "call done", "post"]
+    assert hooks.record.counts["post_storage.put", "p"].calls == 1
+
+
 async def test_the_handlers_for_errors_count_as_well(hooks: Hooks) -> None:
     """A call that may still fail keeps the plugins that have handlers for that."""
     gate, seen = Gate(), []

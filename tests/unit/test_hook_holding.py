@@ -83,25 +83,28 @@ async def begin(*works: Any) -> list[asyncio.Future[Any]]:
     return started
 
 
+@pytest.mark.parametrize("closing", ["", "discards"])
 @pytest.mark.parametrize("waits", [put, stream, fire])
 async def test_a_call_waits_and_goes_to_the_new_handlers(
-    hooks: Hooks, seen: list[str], old: Plugin, waits: Callable[[Hooks], Any]
+    hooks: Hooks, seen: list[str], old: Plugin, waits: Callable[[Hooks], Any], closing: str
 ) -> None:
-    """Between hold and release no handler of either generation runs; what waited is seen by the new one alone."""
+    """From hold to release no handler of either generation runs; what waited is seen by the new one alone."""
     release = old.staging.hold(5)
     await old.staging.drained(0)
     old.closed = True
+    if closing == "discards":
+        old.staging.discard()
     (waiting,) = await begin(waits(hooks))
     assert (waiting.done(), seen) == (False, [])
     new = Plugin(hooks, "new", seen)
     hooks.switch(come=[new.staging], leave=[old.staging])
-    assert await waits(hooks)
-    heard = list(seen)
-    assert heard
-    assert all(each.startswith("new ") for each in heard)
     release()
     release()
     await waiting
+    heard = list(seen)
+    assert heard
+    assert all(each.startswith("new ") for each in heard)
+    assert await waits(hooks)
     assert seen == heard * 2
 
 

@@ -72,8 +72,17 @@ class Trials:
         if names[0] not in self._board.providers(port):
             plugin = self._changes.planner.catalog.provider(port, names[0])[0]
             await self._changes.change(("enable", plugin), lambda changes: changes.plan(enable=[plugin]))
-            self._check_free(port, names[0])
+        await self._wake(port, names[0])
+        self._check_free(port, names[0])
         return self._begin(port, names, terms)
+
+    async def _wake(self, port: str, candidate: str) -> None:
+        """Open both sides where the first call was to do it: a trial compares what is open."""
+        serving, activation = self._board.serving(port), self._changes.lifecycle.activation
+        sides = [self._board.providers(port).get(candidate), None if isinstance(serving, HotswapError) else serving]
+        for each in sides:
+            if each is not None and activation is not None:
+                await activation.wake(each.provider.plugin)
 
     def _check_free(self, port: str, candidate: str) -> None:
         if port in self._under_way:
