@@ -29,13 +29,13 @@ TEXT = """\
 still open when it closes. Failed: a provider closed under the call. Refused: nobody took it. Retried: it reached a
 provider twice; callers try nothing again. Stale: it began after a swap had returned, and went where calls had gone
 before. Added p99: the load alternates, 0.2 s with two swaps and 0.2 s with none; the 99th percentile of the calls'
-times in a part with swaps, less the mean of those of its two neighbours; the median over all parts. Noise is the median
-of the difference between these neighbours. Opening a provider takes 2 ms where the library has a way to wait for it.
+times in a part with swaps, less the mean of those of its two neighbours; the median over all parts. Noise: the median
+of the difference between these neighbours, which other programs on the machine make. Opening a provider takes 2 ms where the library has a way to wait for it.
 Where nothing in a library knows of calls, the old provider is closed when the new one is in its place."""
 
 LOST = Bound("{}: calls failed, refused or retried", 0)
 STALE = Bound("{}: calls that went to the old one after the swap had returned", 0)
-LATENCY = Bound("{}: added p99 latency, ms", 5.0, quick=100.0)
+LATENCY = Bound("{}: p99 latency added beyond the noise, ms", 5.0, quick=100.0)
 
 
 @frozen
@@ -71,7 +71,7 @@ class Measured:
         return [
             LOST.of(self.name).row(self.lost),
             STALE.of(self.name).row(self.count("stale") + self.count("unseen")),
-            LATENCY.of(self.name).row(self.added, quick),
+            LATENCY.of(self.name).row(max(0.0, self.added - self.noise), quick),
         ]
 
     def line(self) -> list[str]:
