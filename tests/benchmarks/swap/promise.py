@@ -30,8 +30,9 @@ still open when it closes. Failed: a provider closed under the call. Refused: no
 provider twice; callers try nothing again. Stale: it began after a swap had returned, and went where calls had gone
 before. Added p99: the load alternates, 0.2 s with two swaps and 0.2 s with none; the 99th percentile of the calls'
 times in a part with swaps, less the mean of those of its two neighbours; the median over all parts. Noise: the median
-of the difference between these neighbours, which other programs on the machine make. Opening a provider takes 2 ms where the library has a way to wait for it.
-Where nothing in a library knows of calls, the old provider is closed when the new one is in its place."""
+of the difference between these neighbours, which other programs on the machine make. Opening a provider takes 2 ms
+where the library has a way to wait for it. Where nothing in a library knows of calls, the old provider is closed when
+the new one is in its place."""
 
 LOST = Bound("{}: calls failed, refused or retried", 0)
 STALE = Bound("{}: calls that went to the old one after the swap had returned", 0)
