@@ -30,7 +30,7 @@ library and the application's ports are imported until everything is constructed
 plugin imported. stevedore and pluggy load the modules by entry points and know no dependencies. Naive is tomllib,
 cattrs, resolvelib, importlib and dependency-injector, put together as their documentation shows."""
 
-EAGER = Bound("boot of {} plugins, eager / importing their modules", 1.3, quick=12.0)
+EAGER = Bound("boot of {} plugins, eager / importing their modules", 1.3, quick=60.0)
 LAZY = Bound("boot of {} plugins, lazy / importing their modules", 0.05, quick=0.5)
 
 
@@ -165,7 +165,7 @@ def seconds(kind: str, folder: Path, plugins: int) -> float:
     """Return the CPU seconds of one boot in a process of its own; nan where nothing was as ``kind`` says."""
     places = [str(Path(__file__).parents[3]), str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
     environ = {
-        **os.environ,
+        **{key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
         "PYTHONPATH": os.pathsep.join(places),
         "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
         "HOTSWAP_HOME": str(folder / "home"),

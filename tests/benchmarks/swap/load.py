@@ -146,11 +146,12 @@ async def _caller(number: int, call: Call, calls: list[Done], over: asyncio.Even
 
 
 async def _swaps(swap: Swap, swaps: int, seconds: float) -> list[Swapped]:
-    """Swap in the middle of each of ``swaps`` equal parts of the time; one that takes longer delays the next."""
+    """Swap in the middle of each of ``swaps`` equal parts of the time, with some calls between one and the next."""
     start = time.perf_counter()
-    done = []
+    done: list[Swapped] = []
     for number in range(swaps):
-        await _until(start + (number + 0.5) * seconds / swaps)
+        earliest = done[-1].ended + 2 * CALL if done else start
+        await _until(max(earliest, start + (number + 0.5) * seconds / swaps))
         begun = time.perf_counter()
         await swap(number)
         done.append(Swapped(begun, time.perf_counter()))

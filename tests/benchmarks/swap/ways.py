@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -122,7 +123,11 @@ async def upgrade_and_downgrade(kernel: Kernel, number: int) -> None:
 async def reload(kernel: Kernel, number: int) -> None:
     """Change the code on disk, and load it; a label of the same length leaves nothing but the code itself to tell."""
     await asyncio.to_thread(_rewrite, Path(kernel.plugins()["beta"].path), f"gen{number % 10}")
-    await kernel.reload("beta")
+    as_it_was, sys.dont_write_bytecode = sys.dont_write_bytecode, False  # what is stale then is there to be fallen for
+    try:
+        await kernel.reload("beta")
+    finally:
+        sys.dont_write_bytecode = as_it_was
 
 
 def _rewrite(folder: Path, label: str) -> None:
