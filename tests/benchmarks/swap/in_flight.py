@@ -7,6 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,8 @@ async def one_round(call: Called, swap: Callable[[], Awaitable[object]]) -> Roun
     watch = Watch()
     watching = asyncio.create_task(watch.run())
     swapping = asyncio.create_task(_timed(swap))
-    asyncio.get_running_loop().call_later(
-        SECONDS * 0.7, watching.cancel
-    )  # before the calls end: that takes its time too
+    # No longer than until the calls end, which takes its time too.
+    asyncio.get_running_loop().call_later(SECONDS * 0.7, watching.cancel)
     while not swapping.done() or not watching.done():
         begin()
         await asyncio.sleep(0.001)
@@ -130,7 +130,8 @@ async def of_kernel(rounds: int) -> list[Round]:
             handle = kernel.get(Work)
             await way.swap(kernel, 0)
             await way.swap(kernel, 1)
-            return [await one_round(handle.work, lambda n=number: way.swap(kernel, n)) for number in range(rounds)]  # type: ignore[misc]
+            swaps = [partial(way.swap, kernel, number) for number in range(rounds)]
+            return [await one_round(handle.work, each) for each in swaps]
 
 
 async def of_peer(make: Callable[[], Peer], rounds: int) -> list[Round]:
