@@ -10,7 +10,7 @@ from importlib import import_module
 
 from tests.benchmarks.rows import print_rows
 
-NAMES = ("calls", "swaps", "hooks", "resolving", "catalog", "startup", "trials")
+NAMES = ("calls", "swap", "hooks", "resolving", "catalog", "startup", "trials")
 
 
 def main() -> int:
