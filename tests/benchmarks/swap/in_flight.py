@@ -26,11 +26,10 @@ SECONDS = 0.1
 TITLE = "A swap with 1,000 calls in flight"
 TEXT = """\
 1,000 calls of 100 ms are in flight when a provider is replaced by another version of it, and a new call arrives every
-millisecond. Torn: a call whose provider closed under it; refused: one that
-nobody took. Stale: a call that went to the old one though an earlier one had
-gone to the new one, or the swap had returned. Close: from the end of the last call inside the old one to its close.
-Loop held: the longest step of the event loop during the swap, in CPU time of its thread. Medians over rounds; torn and
-refused are means."""
+millisecond. Torn: a call whose provider closed under it; refused: one that nobody took. Stale: a call that went to the
+old one though an earlier one had gone to the new one, or the swap had returned. Close: from the end of the last call
+inside the old one to its close. Loop held: the longest step of the event loop during the swap, in CPU time of its
+thread. Medians over rounds; torn and refused are means."""
 
 TORN = Bound("1,000 calls in flight: torn or refused", 0)
 STALE = Bound("1,000 calls in flight: calls to the old one after the switch", 0)
