@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -199,23 +199,26 @@ class _Manifests(Mapping[str, tuple[Manifest, ...]]):
         return len(self._versions)
 
 
-def discover(settings: Settings, *, refresh: bool = False, environ: Mapping[str, str] | None = None) -> Catalog:
+def discover(
+    settings: Settings, *, refresh: bool | Collection[str] = False, environ: Mapping[str, str] | None = None
+) -> Catalog:
     """Look behind every door and return what is there; no plugin is imported, and no bad one is an error.
 
-    ``refresh`` reads every manifest anew, whatever the cache says. ``environ`` stands for ``os.environ``
-    (``HOTSWAP_HOME``, ``HOTSWAP_CACHE``).
+    ``refresh`` reads every manifest anew, whatever the cache says, or those in the folders that it names. ``environ``
+    stands for ``os.environ`` (``HOTSWAP_HOME``, ``HOTSWAP_CACHE``).
     """
     environ = os.environ if environ is None else environ
     cache = CatalogCache(cache_file(environ))
-    if not refresh:
+    if refresh is not True:
         cache.load()
+    anew = set() if isinstance(refresh, bool) else set(refresh)
     seen = scan(settings, environ)
     found: list[Found] = []
     problems = list(seen.problems)
     entries: dict[str, Entry] = {}
-    fresh = refresh
+    fresh = bool(refresh)
     for sighting in seen.sightings:
-        entry = cache.get(sighting)
+        entry = None if sighting.folder in anew else cache.get(sighting)
         result = _read(sighting, entries) if entry is None else entry.result(sighting)
         if entry is None:
             fresh = True

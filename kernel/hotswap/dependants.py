@@ -16,15 +16,21 @@ def dependants_of(
         active: id -> manifest.
         asked: plugin -> plugins of which it was given a provider by name.
     """
+    if not plugins:
+        return []
     by_name = asked or {}
     gone = set(plugins)
     found: list[str] = []
     while True:
         left = {key: each for key, each in active.items() if key not in gone}
+        providers: dict[str, set[str]] = {}
+        for key, each in left.items():
+            for provide in each.provides:
+                providers.setdefault(provide.port, set()).add(key)
         next_ones = sorted(
             key
             for key, each in left.items()
-            if any(_broken(each, left, active)) or not gone.isdisjoint(by_name.get(key, ()))
+            if any(_broken(each, left, active, providers)) or not gone.isdisjoint(by_name.get(key, ()))
         )
         if not next_ones:
             return found[::-1]
@@ -32,11 +38,12 @@ def dependants_of(
         found += next_ones
 
 
-def _broken(manifest: Manifest, left: Mapping[str, Manifest], active: Mapping[str, Manifest]) -> Iterator[bool]:
+def _broken(
+    manifest: Manifest, left: Mapping[str, Manifest], active: Mapping[str, Manifest], providers: Mapping[str, set[str]]
+) -> Iterator[bool]:
     """Yield whether each requirement that holds among all active plugins no longer holds among those left."""
     for dependency in manifest.dependencies:
         yield not dependency.optional and dependency.id in active and dependency.id not in left
     for require in manifest.requires:
         if not require.optional:
-            providers = [each for each in left.values() if each.id != manifest.id and each.provides_port(require.port)]
-            yield not providers
+            yield not (providers.get(require.port, set()) - {manifest.id})

@@ -7,6 +7,8 @@ import os
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
+from anyio.lowlevel import checkpoint_if_cancelled
+
 from hotswap.boot import Backoff, Boot
 from hotswap.catalog import Catalog, discover
 from hotswap.changes import Changes
@@ -85,6 +87,7 @@ class Kernel:
         if self._changes is not None or self._closing:
             raise KernelInUse
         self._ticking.start()
+        await checkpoint_if_cancelled()  # anyio loads its backend now, and not in the middle of the first swap
         self._wiring.settled = False
         self._wiring.slots.clear()
         self._wiring.selected = self._settings.selected
@@ -387,7 +390,8 @@ class Kernel:
 
     async def reload(self, plugin: str) -> Plan:
         """Read a plugin's manifest and code anew from disk, and swap it."""
-        catalog = await asyncio.to_thread(discover, self.settings, refresh=True, environ=self._environ)
+        folders = [str(each.path) for each in self.catalog.versions(plugin)]
+        catalog = await asyncio.to_thread(discover, self.settings, refresh=folders or True, environ=self._environ)
         return await self._running.reload(plugin, catalog)
 
     def on(

@@ -267,6 +267,10 @@ class Lifecycle:
         """Return whether a plugin is in force, open or waiting for its first call."""
         return plugin in self.instances or plugin in self.dormant
 
+    def manifest(self, plugin: str) -> Manifest:
+        """Return the manifest of a plugin that is in force."""
+        return (self.instances.get(plugin) or self.dormant[plugin]).manifest
+
     def members(self) -> dict[str, Manifest]:
         """Return the manifests of the plugins that are in force, open or waiting for their first call, by id."""
         awake = {key: each.manifest for key, each in self.instances.items()}

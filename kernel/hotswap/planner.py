@@ -25,6 +25,10 @@ from hotswap.version import __version__
 REASONKIT = Version("1.1.0")
 """The ReasonKit plugin interface that this host answers to: the newest that known manifests were tested with."""
 
+HOSTS = {"hotswap": Version(__version__), "reasonkit": REASONKIT}
+PYTHON = Version(platform.python_version())
+"""Made once: the resolver remembers answers by the identity of versions."""
+
 
 @cache
 def installed(distribution: str) -> Version | None:
@@ -60,8 +64,8 @@ class Planner:
             versions=manifests,
             wanted=want,
             ports=self.ports.versions(),
-            hosts={"hotswap": Version(__version__), "reasonkit": REASONKIT},
-            python=Version(platform.python_version()),
+            hosts=HOSTS,
+            python=PYTHON,
             distributions=installed,
             selected=settings.selected,
             locked=locked or {},

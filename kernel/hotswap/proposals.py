@@ -16,6 +16,7 @@ from hotswap.dependants import dependants_of
 from hotswap.errors import HotswapError, PluginInUse, PluginNotFound, ProviderNotFound
 from hotswap.lifecycle import Lifecycle
 from hotswap.lock import Lock
+from hotswap.manifest import Manifest
 from hotswap.plan import Plan, Running, Step, rebuild_steps
 from hotswap.planner import Planner
 from hotswap.reconfiguring import Reconfigured, reconfigured, touched
@@ -150,6 +151,8 @@ class Proposals:
             if plugin in wanted:
                 return self.plan_also(plugin)
             raise PluginNotFound(plugin, members, looked_in=["the active plugins"])
+        if self._is_as_it_was(members[plugin]):
+            return self._plan_anew(plugin, "reloaded", self.settings)
         kept = {each: specifier for each, specifier in wanted.items() if each in members}
         kept.setdefault(plugin, SpecifierSet())
         solution = self._solve(self.settings, kept, None)
@@ -170,9 +173,18 @@ class Proposals:
             return plan
         if instance.watches_config:
             return attrs.evolve(plan, configs={plugin: effective})
-        step = Step("replace", plugin, manifest.raw_version, manifest.raw_version, "its settings changed")
+        return self._plan_anew(plugin, "its settings changed", plan.settings)
+
+    def _is_as_it_was(self, manifest: Manifest) -> bool:
+        """Return whether the catalog has this very manifest still: then there is nothing to solve anew."""
+        return any(each.manifest == manifest for each in self.planner.catalog.versions(manifest.id))
+
+    def _plan_anew(self, plugin: str, reason: str, settings: Settings) -> Plan:
+        """Plan another generation of the same version of a plugin."""
+        manifest = self.lifecycle.manifest(plugin)
+        step = Step("replace", plugin, manifest.raw_version, manifest.raw_version, reason)
         ports = [port for each in manifest.provides if self._serves(plugin, port := each.port)]
-        return attrs.evolve(plan, steps=(step, *self._rebuilds(ports, {plugin})))
+        return attrs.evolve(self.no_steps(settings), steps=(step, *self._rebuilds(ports, {plugin})))
 
     def plan_failover(self, port: str, before: str, after: str, reason: str) -> Plan:
         """Plan what follows when another provider of the selection has come to serve a port."""

@@ -74,7 +74,8 @@ class Slot:
             handle: Port = handle_of(self, consumer.partition("#")[0])
             self._handles[consumer] = handle
             self._live.add(handle)
-            self._set_classes()
+            if self.hooks:
+                self._set_classes()
         return self._handles[consumer]
 
     def release(self, consumer: str) -> None:

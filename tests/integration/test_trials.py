@@ -566,6 +566,7 @@ async def test_a_trial_that_is_kept_keeps_no_candidate_alive(root: Path) -> None
 
 async def test_a_trial_opens_both_sides_where_the_first_call_was_to_do_it(tmp_path: Path) -> None:
     """Provider and candidate may both be waiting for their first call: the trial opens them, and goes its way."""
+    from hotswap import State
     from tests.plugin_folder import Greeter, greeter, kernel
 
     greeter(tmp_path, "english")
@@ -573,7 +574,11 @@ async def test_a_trial_opens_both_sides_where_the_first_call_was_to_do_it(tmp_pa
     ports = {"greeter": ("english",)}
     async with kernel(tmp_path, "english", "german", ports=ports, activation="lazy") as running:
         trial = await running.select(Greeter, "german", canary=0.5, promote_after=5, min_seconds=0)
-        seen = {await running.get(Greeter).greet("x") for _ in range(40)}
+        seen = set()
+        async with asyncio.timeout(20):
+            while not trial.over:
+                seen.add(await running.get(Greeter).greet("x"))
+                await asyncio.sleep(0)
         assert seen == {"hello x", "hallo x"}
-        assert (await trial.verdict()).outcome == "promoted"
-        assert running.settings.selected["greeter"] == ("german",)
+        assert running.plugins()["german"].state is State.ACTIVE
+        assert running.plugins()["english"].state is State.ACTIVE

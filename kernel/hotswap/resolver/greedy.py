@@ -61,13 +61,13 @@ def newest(index: Index) -> dict[str, Manifest] | None:
         for require in manifest.requires:
             if not require.optional:
                 ports.setdefault(require.port, []).append(plugin)
+    providers: dict[str, list[tuple[str, str]]] = {}
+    for plugin, manifest in chosen.items():
+        for it in manifest.provides:
+            providers.setdefault(it.port, []).append((plugin, it.name))
     for port, askers in ports.items():
         names = index.request.selected.get(port, ())[:1]
-        here = {
-            each
-            for each, manifest in chosen.items()
-            if any(it.port == port and (not names or it.name in names) for it in manifest.provides)
-        }
+        here = {plugin for plugin, name in providers.get(port, ()) if not names or name in names}
         if not all(here - {asker} for asker in askers):
             return None
     return chosen
