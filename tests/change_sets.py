@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import hypothesis.strategies as st
 from attrs import define, evolve, field
@@ -165,6 +165,10 @@ class Model:
 class ChangeSets(RuleBasedStateMachine):
     """Random changes, one after another."""
 
+    made: ClassVar[int] = 0
+    met: ClassVar[int] = 0
+    """How many changes were made, and faults met, by all of them."""
+
     def __init__(self) -> None:
         super().__init__()
         FAULTS.clear()
@@ -220,6 +224,8 @@ class ChangeSets(RuleBasedStateMachine):
             assert MET
         except (HotswapError, NotReady) as error:
             failed = error
+        ChangeSets.made += 1
+        ChangeSets.met += len(MET)
         now = self._open()
         if failed is not None:
             assert now == before, f"neither old nor new after {failed!r}"

@@ -87,7 +87,8 @@ async def _seed(kernel: Kernel, seed: int) -> Outcome:
     return Outcome(verdict.stats.candidate.calls, failed, verdict.outcome == "aborted")
 
 
-async def _canary(quick: bool) -> list[Row]:
+async def canary(quick: bool) -> list[Row]:
+    """Return the rows of a candidate that fails a fifth of its calls: the worst of several seeds."""
     with tempfile.TemporaryDirectory() as folder:
         for name in ("old", "new"):
             access = {"config_access": True}
@@ -143,11 +144,11 @@ def measure(quick: bool) -> list[Row]:
     rounds = 5 if quick else 15
     logger.disable("hotswap.trials")  # a line for each seed
     try:
-        canary = asyncio.run(_canary(quick))
+        failing = asyncio.run(canary(quick))
     finally:
         logger.enable("hotswap.trials")
     return [
-        *canary,
+        *failing,
         Row("a call under a canary / a live call", asyncio.run(_cost("canary", rounds)), MEASURED),
         Row("a call of a method that a shadow leaves alone / a live call", asyncio.run(_cost("shadow", rounds)), ALONE),
     ]

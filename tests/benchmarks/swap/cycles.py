@@ -15,6 +15,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from hotswap import Kernel
+from hotswap.residue import watching
 from tests.benchmarks.swap.section import Bound, Section, Table, shown
 from tests.benchmarks.swap.ways import write_plugins
 from tests.benchmarks.swap.work import FLOCK, Provider
@@ -23,6 +24,8 @@ from tests.plugin_folder import settings
 PLUGINS = 20
 CYCLES = 1_000
 SAMPLES = 20
+CHECKED = 5
+"""Cycles under the kernel's residue check, which remembers where everything is made."""
 MIB = 1024 * 1024
 
 TITLE = "Enabling and disabling over and over"
@@ -32,7 +35,8 @@ tracemalloc counts when everything that can be collected was: it sees each objec
 else. It is the most in the second half less the most in the first, doubled, so that a cache which is emptied when it is
 full is no growth. The resident set is shown beside it: it also moves with what tracemalloc itself needs, with free
 memory that the allocator keeps and with the stacks of threads, by more than the bound, so that it proves little by
-itself. Residue is what there is more of than before: modules, tasks, threads, open files."""
+itself. Residue is what there is more of than before, modules, tasks, threads, open files; and what the residue check of
+the kernel (`hotswap doctor --residue`) finds over five more cycles."""
 
 GROWTH = Bound("growth over {} cycles of 20 plugins, MiB", 2.0)
 RESIDUE = Bound("residue after {} cycles of 20 plugins", 0)
@@ -73,7 +77,7 @@ def _resident() -> int:
 
 
 def residue(before: Left, after: Left) -> list[str]:
-    """Return a word for everything that there is more of; the residue check of the kernel belongs here."""
+    """Return a word for everything that there is more of."""
     more = after.kinds - before.kinds
     return [f"{count} more {kind}s" for kind, count in more.items()]
 
@@ -101,10 +105,14 @@ async def _measure(quick: bool) -> Section:
                     await cycle(kernel)
                 seen.append(Left.now())
             tracemalloc.stop()
+            async with watching(kernel) as watch:
+                for _ in range(CHECKED):
+                    await cycle(kernel)
+                found = await watch.residue()
     before, after = seen[0], seen[-1]
     first, second = (max(each.bytes for each in half) for half in (seen[: SAMPLES // 2 + 1], seen[SAMPLES // 2 + 1 :]))
     growth, resident = 2 * (second - first) / MIB, (after.resident - before.resident) / MIB
-    left = residue(before, after)
+    left = [*residue(before, after), *map(str, found.findings)]
     rows = [GROWTH.of(f"{cycles:,}").row(growth), RESIDUE.of(f"{cycles:,}").row(len(left))]
     lines = [[shown(cycles), shown(growth), shown(resident), ", ".join(left) or "none"]]
     return Section(TITLE, TEXT, rows, [Table(("cycles", "growth, MiB", "resident set, MiB", "residue"), lines)])
