@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,22 +66,14 @@ async def cycled(
         alone: as in ``watching``.
         warm_up: cycles before the check begins, and again before it is measured what grows.
     """
-
-    async def cycle() -> None:
-        for each in plugins:
-            await kernel.enable(each)
-        await use()
-        for each in reversed(plugins):
-            await kernel.disable(each, cascade=True)
-
     for _ in range(warm_up):
-        await cycle()
+        await _cycle(kernel, plugins, use)
     async with watching(kernel, *plugins, alone=alone) as watch:
         for _ in range(warm_up):  # what the check itself remembers is filled too
-            await cycle()
+            await _cycle(kernel, plugins, use)
         objects, memory = _objects(watch), _memory()
         for _ in range(times):
-            await cycle()
+            await _cycle(kernel, plugins, use)
         watch.forget()
         gc.collect()
         grown_bytes = _memory() - memory  # before anything is looked for: that takes memory too
@@ -90,6 +82,14 @@ async def cycled(
         grown.subtract(objects)
         more = {name: count for name, count in grown.most_common() if 2 * count >= max(times, 4)}
         return Cycles(times, residue, grown_bytes, more)
+
+
+async def _cycle(kernel: Kernel, plugins: Sequence[str], use: Callable[[], Awaitable[object]]) -> None:
+    for each in plugins:
+        await kernel.enable(each)
+    await use()
+    for each in reversed(plugins):
+        await kernel.disable(each, cascade=True)
 
 
 def _objects(watch: Watch) -> Counter[str]:
