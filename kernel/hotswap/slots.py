@@ -21,11 +21,12 @@ class _Nobody:
 
     __slots__ = ("error",)
 
-    def __init__(self, error: HotswapError) -> None:
+    def __init__(self, error: HotswapError | Callable[[], HotswapError]) -> None:
         self.error = error
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise _copy(self.error)  # one exception raised by many tasks would keep the frames of all of them
+        # One exception raised by many tasks would keep the frames of all of them.
+        raise _copy(self.error) if isinstance(self.error, HotswapError) else self.error()
 
 
 def _copy(error: HotswapError) -> HotswapError:
@@ -59,8 +60,8 @@ class Slot:
         """Return whether a provider is behind the slot."""
         return not isinstance(self.generation.target, _Nobody)
 
-    def empty(self, error: HotswapError | None = None) -> Generation:
-        """Return a generation that answers every call with ``error`` (default: PortUnfilled)."""
+    def empty(self, error: HotswapError | Callable[[], HotswapError] | None = None) -> Generation:
+        """Return a generation that answers every call with ``error``, or what it returns (default: PortUnfilled)."""
         nobody: Any = _Nobody(error or PortUnfilled(self.port.PORT))
         return Generation(Provider(self.port.PORT, self.name or "nobody", "", ""), nobody, 0)
 

@@ -146,15 +146,16 @@ class Switchboard:
     def _aim(self, slot: Slot) -> None:
         """Let a slot lead to where it should now."""
         found = self._of_name(slot, slot.name) if slot.name is not None else self._of_selection(slot)
-        if isinstance(found, HotswapError):
-            slot.generation = slot.empty(found)
-        else:
+        if isinstance(found, Generation):
             self._point(slot, found)
+        else:
+            slot.generation = slot.empty(found)
 
-    def _of_name(self, slot: Slot, name: str) -> Generation | HotswapError:
+    def _of_name(self, slot: Slot, name: str) -> Generation | Callable[[], HotswapError]:
+        """Return the provider of a name; where there is none, what makes the error: it looks for the nearest names."""
         port = slot.port.PORT
         found = self.providers(port).get(name) or self._lent.get((port, name))
-        return found or ProviderNotFound(port, name, self.providers(port))
+        return found or (lambda: ProviderNotFound(port, name, self.providers(port)))
 
     def _of_selection(self, slot: Slot) -> Generation | HotswapError:
         """Return what serves a port; for a plugin that provides the port itself, the best of the others."""
@@ -188,7 +189,9 @@ class Switchboard:
     def stand_in(self, generation: Generation, make: StandIn) -> None:
         """Let new calls to a generation go to a stand-in."""
         self._stand_ins[generation] = make
-        self.refresh(generation.provider.port)
+        provider = generation.provider
+        if self.providers(provider.port).get(provider.name) is generation:
+            self.refresh(provider.port)
 
     def step_aside(self, generations: Collection[Generation]) -> None:
         """Let the slots of some generations lead where they should without stand-ins."""

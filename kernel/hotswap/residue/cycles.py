@@ -5,20 +5,23 @@ from __future__ import annotations
 import gc
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
 from hotswap.residue.finding import Residue
-from hotswap.residue.watch import watching
+from hotswap.residue.watch import Watch, watching
 
 if TYPE_CHECKING:
     from hotswap.kernel import Kernel
 
-WARM_UP = 3
-"""Cycles before the first look: what is filled once (imports, caches, executors) is full then."""
+WARM_UP = 10
+"""Cycles before anything is measured: what is filled once (imports, caches, executors) is full then.
+
+Memory is not: how much of it Python asks for at a time was seen to settle after about 2,000 openings.
+"""
 _OWN = f"{__name__.rpartition('.')[0]}."
 
 
@@ -32,6 +35,7 @@ class Cycles:
 
     times: int
     residue: Residue
+    """What these cycles left, and those before them in which the check was on already."""
     grown_bytes: int
     """Growth of the process's memory in bytes, as the system sees it; 0 where it does not say."""
     grown_objects: Mapping[str, int] = field(factory=dict)
@@ -60,34 +64,37 @@ async def cycled(
         plugins: ids of plugins that are not open.
         use: what is done while they are open.
         alone: as in ``watching``.
-        warm_up: cycles before the first look.
+        warm_up: cycles before the check begins, and again before it is measured what grows.
     """
-
-    async def cycle() -> None:
-        for each in plugins:
-            await kernel.enable(each)
-        await use()
-        for each in reversed(plugins):
-            await kernel.disable(each, cascade=True)
-
     for _ in range(warm_up):
-        await cycle()
+        await _cycle(kernel, plugins, use)
     async with watching(kernel, *plugins, alone=alone) as watch:
-        await cycle()  # the first one that is watched fills what the check itself remembers
-        watch.forget()
-        objects, memory = _objects(), _memory()
+        for _ in range(warm_up):  # what the check itself remembers is filled too
+            await _cycle(kernel, plugins, use)
+        objects, memory = _objects(watch), _memory()
         for _ in range(times):
-            await cycle()
-        residue = await watch.residue()
+            await _cycle(kernel, plugins, use)
         watch.forget()
-        grown = _objects()
+        gc.collect()
+        grown_bytes = _memory() - memory  # before anything is looked for: that takes memory too
+        residue = await watch.residue()
+        grown = _objects(watch)
         grown.subtract(objects)
         more = {name: count for name, count in grown.most_common() if 2 * count >= max(times, 4)}
-        return Cycles(times, residue, _memory() - memory, more)
+        return Cycles(times, residue, grown_bytes, more)
 
 
-def _objects() -> Counter[str]:
+async def _cycle(kernel: Kernel, plugins: Sequence[str], use: Callable[[], Awaitable[object]]) -> None:
+    for each in plugins:
+        await kernel.enable(each)
+    await use()
+    for each in reversed(plugins):
+        await kernel.disable(each, cascade=True)
+
+
+def _objects(watch: Watch) -> Counter[str]:
     """Count all objects by type, but for those of the check itself."""
+    watch.forget()
     gc.collect()
     names = (f"{type(each).__module__}.{type(each).__qualname__}" for each in gc.get_objects())
     return Counter(each for each in names if not each.startswith(_OWN))

@@ -52,6 +52,15 @@ class Watch:
         self._records = Records(self._owners.born)
         recorder.start(self._records)
         attach(self._loop)
+        try:
+            self._look()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    def _look(self) -> None:
+        """Note what is there before plugins come."""
         self._descriptors = descriptors()
         self._children = children()
         self._registered = frozenset(each.key for each in registrations(self._host, self._loop))
@@ -59,7 +68,6 @@ class Watch:
         self._modules = frozenset(sys.modules)
         self._attributes: Attributes | None = Attributes(self._owners)
         self._patches: list[tuple[Finding, int]] = []
-        return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         detach(self._loop)

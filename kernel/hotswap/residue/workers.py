@@ -42,12 +42,16 @@ def _awaited(task: asyncio.Task[Any]) -> list[FrameType]:
     frames: list[FrameType] = []
     awaited: Any = task.get_coro()
     while awaited is not None:
-        frame = next((getattr(awaited, each, None) for each in ("cr_frame", "gi_frame", "ag_frame")), None)
+        frame = _first(awaited, "cr_frame", "gi_frame", "ag_frame")
         if inspect.isframe(frame):
             frames.append(frame)
-        found = (getattr(awaited, each, None) for each in ("cr_await", "gi_yieldfrom", "ag_await"))
-        awaited = next((each for each in found if each is not None), None)
+        awaited = _first(awaited, "cr_await", "gi_yieldfrom", "ag_await")
     return frames[::-1]
+
+
+def _first(thing: Any, *names: str) -> Any:
+    found = (getattr(thing, each, None) for each in names)
+    return next((each for each in found if each is not None), None)
 
 
 def left_timers(owners: Owners, records: Records, loop: asyncio.AbstractEventLoop) -> Iterator[tuple[Finding, Any]]:
