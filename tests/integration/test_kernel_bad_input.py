@@ -95,7 +95,9 @@ def test_ctrl_c_closes_everything_that_was_open(tmp_path: Path, at: str, when: s
     for plugin in ("first", "second"):
         assert lines.count(f"initialize {plugin}") <= 1
         assert lines.count(f"stop {plugin}") <= lines.count(f"start {plugin}")
-    assert lines.count("stop first") == lines.count("cleanup first") == 1
+    # At boot the code of all is imported before the first is opened: then there is nothing to close.
+    opened = 0 if (at, when) == ("importing second", "boot") else 1
+    assert lines.count("start first") == lines.count("stop first") == lines.count("cleanup first") == opened
     if at == "start second":
         assert "stop second" not in lines
         assert lines.count("cleanup second") == 1
