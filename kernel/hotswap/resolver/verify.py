@@ -69,11 +69,14 @@ def read(request: Request, versions: Mapping[str, Version]) -> tuple[dict[str, M
 
 
 def _wanted(request: Request, versions: Mapping[str, Version]) -> Iterator[Problem]:
+    at, remembered = versions.get, answers.get
     for plugin, specifier in request.wanted.items():
-        there = versions.get(plugin)
+        there = at(plugin)
         if there is None:
             yield Problem(plugin, f"{plugin} is enabled and not in it")
-        elif not holds(specifier, there):
+            continue
+        known = remembered((id(specifier), id(there)))
+        if not (known[2] if known is not None else holds(specifier, there)):
             yield Problem(plugin, f"{plugin} is enabled as {specifier}, and another version is in it")
 
 
@@ -84,19 +87,22 @@ def _plugins(
     started: set[str] = set()
     in_order = True
     offered: dict[str, set[str]] | None = None
+    at, remembered = versions.get, answers.get  # the one loop that every start pays for
     for plugin, manifest in chosen.items():
         found = obstacles(manifest, request)
         if found:
             problems += [Problem(plugin, f"{plugin} {manifest.version} {each.text}") for each in found]
         for each in manifest.dependencies:
             target = each.id
-            there = versions.get(target)
+            there = at(target)
+            known = remembered((id(each.specifier), id(there)))
+            if known is not None and known[2] and target in started:
+                continue  # as nearly every requirement of a lock is
             if there is None:
                 if not each.optional:
                     problems.append(Problem(plugin, f"{plugin} requires {target}, which is not in it"))
                 continue
-            known = answers.get((id(each.specifier), id(there)))
-            if not (known[2] if known is not None else holds(each.specifier, there)):
+            if not holds(each.specifier, there):
                 if target != plugin or not each.optional:
                     problems.append(Problem(plugin, f"{plugin} requires {target} {each.specifier}, not {there}"))
             elif target not in started and not each.optional:
