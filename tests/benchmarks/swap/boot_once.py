@@ -60,7 +60,7 @@ def _kernel(folder: Path, plugins: int, up: Callable[[Kernel], int]) -> Boot:
     enabled = tuple(f"plugin-{n}" for n in range(plugins))
     selected = {each.PORT: (f"plugin-{number}",) for number, each in enumerate(ports)}
     runner = asyncio.Runner()
-    runner.get_loop()
+    runner.run(_warm_up(folder / "warm", f"plugin-{plugins}", ports))
 
     def boot() -> Callable[[], int]:
         settings = Settings(folder, enabled=enabled, paths=(folder,), ports=selected)
@@ -69,6 +69,15 @@ def _kernel(folder: Path, plugins: int, up: Callable[[Kernel], int]) -> Boot:
         return lambda: up(kernel)
 
     return boot
+
+
+async def _warm_up(folder: Path, plugin: str, ports: list[Any]) -> None:
+    """Open another kernel, so that what the library imports on its first use is there."""
+    from hotswap import Kernel, Settings
+
+    settings = Settings(folder, enabled=(plugin,), paths=(folder,))
+    async with Kernel(settings, ports=ports, environ={**os.environ, "HOTSWAP_CACHE": str(folder)}) as kernel:
+        await kernel.get(ports[0]).fetch("key")
 
 
 def naive(folder: Path, plugins: int) -> Boot:
