@@ -76,6 +76,8 @@ class Failover:
     def _survey(self) -> None:
         """Find the ports to look after, and their providers."""
         wiring = self._lifecycle.wiring
+        if not self._orders and all(len(each) < 2 for each in wiring.selected.values()):
+            return
         if not self._orders:
             self._round = self._timer.time() + self._changes.settings.health_interval
         for port in dict.fromkeys([*self._orders, *wiring.selected]):

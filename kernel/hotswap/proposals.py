@@ -230,9 +230,9 @@ class Proposals:
                     version = self.lifecycle.dormant[plugin].manifest.raw_version
                     steps.append(Step("start", plugin, after=version, reason=f"it is to serve {port}"))
                 steps.append(Step("select", port, before, after, "selected"))
-        settings = attrs.evolve(self.settings, ports={**self.settings.ports, **select})
         steps += self._rebuilds([each.subject for each in steps if each.kind == "select"])
-        return attrs.evolve(self.no_steps(settings), steps=tuple(steps), selected=selected)
+        settings = attrs.evolve(self.settings, ports={**self.settings.ports, **select})
+        return Plan(tuple(steps), self.solution, settings, selected, self.providers, self.revision)
 
     def _all_that_go(self, disable: Collection[str], cascade: bool) -> set[str]:
         """Return what goes with the disabled plugins, after checking that all of it may."""

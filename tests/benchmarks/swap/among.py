@@ -17,12 +17,13 @@ FEW, MANY, MOST = 10, 1_000, 5_000
 
 TITLE = "A swap among many plugins"
 TEXT = """\
-Plugins with random acyclic dependencies, three on average; each provides a port of its own. The one swapped is the hub,
-on which most others depend; one of its dependants is asked before and after the measurement, and must answer from the
-new one. Select goes from one open provider of the hub's port to another; a new generation is opened for other settings,
-and the old one is drained and closed; disable and enable change the other provider; reload reads the hub's code anew.
-CPU time in a process of its own for each number of plugins and each library, by that of a neighbouring run among 10
-plugins; medians. Loop held: the longest step of the event loop during the change, in CPU time of its thread. pluggy
+Plugins with random acyclic dependencies, three on average; each provides a port of its own, with four methods, as
+hotswap's own ports have on average; a method is a hook in pluggy. The one swapped is the hub, on which most others
+depend; one of its dependants is asked before and after the measurement, and must answer from the new one. Select goes
+from one open provider of the hub's port to another; a new generation is opened for other settings, and the old one is
+drained and closed; disable and enable change the other provider; reload reads the hub's code anew. CPU time in a
+process of its own for each number of plugins and each library, by that of a neighbouring run among 10 plugins;
+medians. Loop held: the longest step of the event loop during the change, in CPU time of its thread. pluggy
 unregisters the hub's plugin and registers another; iPOPO kills the hub's component and instantiates it again."""
 
 FLAT = {

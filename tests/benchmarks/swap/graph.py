@@ -49,6 +49,10 @@ class Graph:
         return next(each for each, needs in self.needs.items() if number in needs)
 
 
+METHODS = ("ask", "find", "keep", "forget")
+"""What each port has: four methods, as hotswap's own ports have on average."""
+
+
 class Ask(Port):
     """What all of them can do."""
 
@@ -57,6 +61,18 @@ class Ask(Port):
 
     async def ask(self, need: int = 0) -> str:
         """Return whom one asks, or whom its n-th need (from 1) leads to."""
+        raise NotImplementedError
+
+    async def find(self, key: str) -> str:
+        """Look something up."""
+        raise NotImplementedError
+
+    async def keep(self, key: str, value: str) -> None:
+        """Keep something."""
+        raise NotImplementedError
+
+    async def forget(self, key: str) -> None:
+        """Keep it no longer."""
         raise NotImplementedError
 
 
@@ -83,6 +99,15 @@ class Adapter(graph.P{number}):
 
     async def ask(self, need=0):
         return await self.needs[need - 1].ask() if need else "{label}"
+
+    async def find(self, key):
+        return "{label}"
+
+    async def keep(self, key, value):
+        return None
+
+    async def forget(self, key):
+        return None
 """
 
 

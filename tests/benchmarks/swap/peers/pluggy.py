@@ -8,11 +8,12 @@ https://pluggy.readthedocs.io/en/stable/api_reference.html (``register``, ``unre
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
+from types import FunctionType
 from typing import Any
 
 import pluggy
 
-from tests.benchmarks.swap.graph import Graph
+from tests.benchmarks.swap.graph import METHODS, Graph
 from tests.benchmarks.swap.work import CALL, Provider
 
 hookspec = pluggy.HookspecMarker("bench")
@@ -144,7 +145,7 @@ class Wrapped(Hooked):
 
 
 class Hub:
-    """One hook and one plugin for each number of a graph; who depends on another asks its hook at each call."""
+    """A plugin for each number of a graph, a hook for each method; who depends on another calls its hooks."""
 
     def __init__(self, graph: Graph) -> None:
         self._manager = pluggy.PluginManager("bench")
@@ -163,17 +164,22 @@ class Hub:
 
 
 def _spec(number: int) -> type:
-    def work(self: object, seconds: float) -> Awaitable[str]:
+    def work(self: object, key: str) -> Awaitable[str]:
         raise NotImplementedError
 
-    return type(f"Spec{number}", (), {f"work_{number}": hookspec(firstresult=True)(work)})
+    mark = hookspec(firstresult=True)
+    return type(f"Spec{number}", (), {f"{each}_{number}": mark(_copy(work)) for each in METHODS})
 
 
 def _plugin(number: int) -> object:
-    async def work(self: object, seconds: float) -> str:
+    async def work(self: object, key: str) -> str:
         return f"plugin-{number}"
 
-    return type(f"Plugin{number}", (), {f"work_{number}": hookimpl(work)})()
+    return type(f"Plugin{number}", (), {f"{each}_{number}": hookimpl(_copy(work)) for each in METHODS})()
+
+
+def _copy(function: FunctionType) -> FunctionType:
+    return FunctionType(function.__code__, function.__globals__, None, function.__defaults__, function.__closure__)
 
 
 class Booting(pluggy.PluginManager):
