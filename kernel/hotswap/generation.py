@@ -14,13 +14,10 @@ from hotswap.clock import CLOCK
 from hotswap.errors import CallEvicted, DrainTimeout, HotswapError, says
 from hotswap.handles import FAILURES
 from hotswap.stuck import calls_inside
-from hotswap.undo import cancelling
+from hotswap.undo import GRACE, cancelling
 from hotswap_ports import AdapterFailed, Port, PortError
 
 T = TypeVar("T")
-
-GRACE = 1.0
-"""Seconds in which a call that was cancelled is to end: its ``finally`` blocks, and no more."""
 
 
 @frozen

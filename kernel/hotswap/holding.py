@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
 from hotswap.errors import HoldTimeout
+from hotswap.gate import Gate
 from hotswap.generation import Generation
 from hotswap.stuck import is_inside
 from hotswap_ports import Port
 
 
-class Hold:
+class Hold(Gate):
     """What the calls to one generation wait for while it is drained, closed and replaced.
+
+    When it is released they go on to wherever their slot leads by then.
 
     Args:
         held: the generation that is about to leave. A call that it makes to itself, from within a call that is inside
@@ -23,13 +25,8 @@ class Hold:
     """
 
     def __init__(self, held: Generation, seconds: float) -> None:
+        super().__init__(seconds)
         self.held = held
-        self._seconds = seconds
-        self._over = asyncio.Event()
-
-    def release(self) -> None:
-        """Let the calls go on, to wherever their slot leads now."""
-        self._over.set()
 
     def within(self) -> bool:
         """Return whether the current call comes from inside the generation that is held."""
@@ -41,14 +38,8 @@ class Hold:
         Raises:
             HoldTimeout: it did not come in time.
         """
-        try:
-            async with asyncio.timeout(self._seconds):
-                await self._over.wait()
-        except TimeoutError:
-            if self._over.is_set():
-                return
-            call = f"{self.held.provider.port}.{method}"
-            raise HoldTimeout(call, str(self.held.provider), self._seconds) from None
+        if not await self.opens():
+            raise HoldTimeout(f"{self.held.provider.port}.{method}", str(self.held.provider), self.seconds)
 
 
 class Held:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
@@ -12,6 +11,7 @@ from typing import Any
 
 from loguru import logger
 
+from hotswap.gate import Gate
 from hotswap.hook_calls import Invoke, MethodHooks, items_of
 from hotswap.hook_code import inside
 from hotswap.hook_entry import Entry
@@ -21,8 +21,8 @@ from hotswap.hook_record import HookRecord
 from hotswap.hook_registry import Key
 
 
-class Hold:
-    """What the calls to one plugin's handlers wait for.
+class HookHold(Gate):
+    """What the calls to one plugin's handlers wait for. When it is released they go on to those in force then.
 
     Args:
         owner: stands for the generation of the plugin that is about to be closed.
@@ -32,15 +32,10 @@ class Hold:
     """
 
     def __init__(self, owner: object, plugin: str, keys: frozenset[Key], seconds: float) -> None:
+        super().__init__(seconds)
         self.owner = owner
         self.plugin = plugin
         self.keys = keys
-        self._seconds = seconds
-        self._over = asyncio.Event()
-
-    def release(self) -> None:
-        """Let the calls go on, to the handlers that are in force then."""
-        self._over.set()
 
     def concerns(self, source: str) -> bool:
         """Return whether a call has to wait.
@@ -51,16 +46,12 @@ class Hold:
         return source != self.plugin and not inside.get() and not _is_within(self.owner)
 
     async def wait(self) -> bool:
-        """Return whether it was released in time."""
-        try:
-            async with asyncio.timeout(self._seconds):
-                await self._over.wait()
-        except TimeoutError:
-            if not self._over.is_set():
-                text = "A call waited {:g} s for {!r} to be replaced, and goes on without its hooks"
-                logger.bind(plugin=self.plugin).warning(text, self._seconds, self.plugin)
-                return False
-        return True
+        """Return whether it was released in time; say so where it was not."""
+        if await self.opens():
+            return True
+        text = "A call waited {:g} s for {!r} to be replaced, and goes on without its hooks"
+        logger.bind(plugin=self.plugin).warning(text, self.seconds, self.plugin)
+        return False
 
 
 def _is_within(owner: object) -> bool:
@@ -77,19 +68,19 @@ class Holds:
     """The plugins of one kernel whose handlers calls wait for."""
 
     def __init__(self) -> None:
-        self._by_owner: dict[object, Hold] = {}
+        self._by_owner: dict[object, HookHold] = {}
 
-    def add(self, hold: Hold) -> None:
+    def add(self, hold: HookHold) -> None:
         """Let calls that begin from now on wait."""
         self._by_owner[hold.owner] = hold
 
-    def end(self, hold: Hold) -> None:
+    def end(self, hold: HookHold) -> None:
         """Let calls wait no more; those that do go on."""
         if self._by_owner.get(hold.owner) is hold:
             del self._by_owner[hold.owner]
         hold.release()
 
-    def at(self, *keys: Key) -> tuple[Hold, ...]:
+    def at(self, *keys: Key) -> tuple[HookHold, ...]:
         """Return those that concern some chains."""
         if not self._by_owner:
             return ()
@@ -116,7 +107,7 @@ class HeldHooks(MethodHooks):
         record: HookRecord,
         seconds: float,
         latest: Callable[[str, str], MethodHooks | None],
-        holds: tuple[Hold, ...],
+        holds: tuple[HookHold, ...],
     ) -> None:
         super().__init__(port, method, entries, record, seconds, latest)
         self._holds = holds
@@ -147,6 +138,6 @@ class HeldHooks(MethodHooks):
                 yield item
 
 
-async def wait_for(holds: Iterable[Hold], source: str) -> bool:
+async def wait_for(holds: Iterable[HookHold], source: str) -> bool:
     """Wait for those that concern a call; return whether all were released in time."""
     return all([await each.wait() for each in holds if each.concerns(source)])

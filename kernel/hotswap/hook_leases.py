@@ -15,9 +15,7 @@ from hotswap.errors import DrainTimeout
 from hotswap.hook_chain import Chain, Moment
 from hotswap.hook_code import NOBODY, inside
 from hotswap.hook_entry import Entry
-
-GRACE = 1.0
-"""Seconds in which a handler that was cancelled is to end: its ``finally`` blocks, and no more."""
+from hotswap.undo import GRACE
 
 
 class Leased:

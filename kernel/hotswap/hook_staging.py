@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from hotswap.errors import HookInvalid
 from hotswap.hook_entry import Entry
-from hotswap.hook_holding import Hold, Holds
+from hotswap.hook_holding import Holds, HookHold
 from hotswap.hook_leases import Draining
 from hotswap.hook_registry import HookRegistry, keys_of
 from hotswap_ports.hooks import Handler
@@ -72,7 +72,7 @@ class Staging:
         calls from within a call that ``drained`` waits for do not wait: they go past these handlers at once.
         """
         keys = frozenset(key for entry in self._in_force for key in keys_of(entry))
-        hold = Hold(self._owner, self.source, keys, seconds)
+        hold = HookHold(self._owner, self.source, keys, seconds)
         self._holds.add(hold)
         self._registry.touch(keys)
 

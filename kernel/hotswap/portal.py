@@ -20,12 +20,10 @@ from attrs import frozen
 from hotswap.errors import HotswapError, KernelNotRunning, WouldDeadlock
 from hotswap.portal_call import PortalCall
 from hotswap.portal_stream import Source, Stream
+from hotswap.undo import GRACE
 
 Q = ParamSpec("Q")
 T = TypeVar("T")
-
-GRACE = 1.0
-"""Seconds that an interrupted thread waits for its call to end: its ``finally`` blocks, and no more."""
 
 
 @frozen

@@ -6,6 +6,9 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
+GRACE = 1.0
+"""Seconds in which what was cancelled is to end: its ``finally`` blocks, and no more."""
+
 
 def cancelling() -> int:
     """Return how many times somebody asked the current task to be cancelled and has not taken it back.

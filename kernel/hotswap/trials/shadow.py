@@ -17,13 +17,14 @@ import attrs
 from loguru import logger
 
 from hotswap.errors import HotswapError
-from hotswap.generation import GRACE, Generation
+from hotswap.generation import Generation
 from hotswap.trials.answers import Answer, differ, difference
 from hotswap.trials.course import Course
 from hotswap.trials.endings import Ending, ending_of
 from hotswap.trials.repeated import Ask, Clock, Items, Repeated
 from hotswap.trials.stats import Difference, TrialStats
 from hotswap.trials.terms import ShadowTerms
+from hotswap.undo import GRACE
 from hotswap_ports import PortError, TimedOut
 
 EXAMPLES = 10
