@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -275,11 +276,12 @@ async def test_requests_to_one_host_are_spread(web: Web) -> None:
     """Six requests at 20 a second, two of them at once, take a fifth of a second, two at a time."""
     config = HttpScraperConfig(requests_per_second=20.0, burst=2, concurrency_per_host=2)
     urls = [f"{web.base}/page?{number}" for number in range(6)]
+    begin = asyncio.get_running_loop().time()
     async with HttpScraper(config) as scraper, anyio.create_task_group() as group:
         for url in urls:
             group.start_soon(scraper.scrape, ScrapeRequest(url))
     at = [each.at for each in web.asked if each.target != "/robots.txt"]
-    assert at[-1] - at[0] >= 0.19
+    assert at[-1] - begin >= 0.19
     assert web.most <= 2
     assert len([each for each in web.asked if each.target == "/robots.txt"]) == 1
 
