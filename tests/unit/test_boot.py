@@ -321,7 +321,7 @@ async def test_an_error_of_the_catalog_ends_the_start_and_the_kernel_can_be_ente
         raise OSError("no disk")
 
     with monkeypatch.context() as patch:
-        patch.setattr("hotswap.kernel.discover", fail)
+        patch.setattr("hotswap.host.discover", fail)
         with pytest.raises(OSError, match="no disk"):
             await one.__aenter__()
     async with one:
