@@ -92,23 +92,31 @@ def _of_tasks(generation: object) -> Iterator[Inside]:
 
 
 def _of_task(task: asyncio.Task[Any], generation: object) -> Iterator[Inside]:
-    """Yield the outermost call of a task that is inside; what it calls in turn ends with it."""
+    """Yield the outermost call of a task that is inside; what it calls in turn ends with it.
+
+    A call may come through more than one handle on its way, where it had to wait, say: the first knows whose it is.
+    """
     awaited: Any = task.get_coro()
-    caller = ""
+    caller = consumer = ""
     while awaited is not None:
         frame = _frame(awaited)
         if frame is not None:
-            if _is_call(frame, generation):
-                yield _inside(frame, caller, task)
-                return
             if not frame.f_code.co_filename.startswith((_HANDLE, _KERNEL)):
-                caller = f"{frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
+                consumer, caller = "", f"{frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
+            consumer = consumer or _consumer(frame)
+            if _is_call(frame, generation):
+                yield _inside(frame, consumer, caller, task)
+                return
         awaited = _next_awaited(awaited)
 
 
-def _inside(frame: FrameType, caller: str = "", task: asyncio.Task[Any] | None = None) -> Inside:
+def _consumer(frame: FrameType) -> str:
+    of_handle = frame.f_code.co_filename.startswith(_HANDLE)
+    return getattr(frame.f_locals.get("self"), "_consumer", "") if of_handle else ""
+
+
+def _inside(frame: FrameType, consumer: str = "", caller: str = "", task: asyncio.Task[Any] | None = None) -> Inside:
     of = frame.f_locals
-    consumer = getattr(of.get("self"), "_consumer", "")
     since = of.get("_hotswap_since", 0.0)
     method = of.get("_hotswap_method") or frame.f_code.co_name
     return Inside(method, since, consumer, caller, task, of.get("_hotswap_items"))
@@ -119,7 +127,7 @@ def _idle_streams(generation: object) -> Iterator[Inside]:
         if type(each) is AsyncGeneratorType and each.ag_await is None and not each.ag_running:
             frame = each.ag_frame
             if frame is not None and _is_call(frame, generation):
-                yield _inside(frame)
+                yield _inside(frame, _consumer(frame))
 
 
 def _is_call(frame: FrameType, generation: object) -> bool:

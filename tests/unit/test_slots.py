@@ -14,6 +14,8 @@ import pytest
 from hotswap.errors import CallEvicted, DrainTimeout, PortAmbiguous, PortUnfilled
 from hotswap.generation import Generation, Provider
 from hotswap.handles import handle_class, port_methods
+from hotswap.holding import Held, Hold
+from hotswap.relays import relayed
 from hotswap.selection import choose
 from hotswap.slots import Slot
 from hotswap_ports import AdapterFailed, AIProvider, NotFound, Port, Scraper, Search, Storage
@@ -261,6 +263,25 @@ async def test_a_stream_between_two_items_is_closed_and_its_reader_told(slot: Sl
     with pytest.raises(CallEvicted, match=r"feed\.many was cancelled: it was still inside feeder 1\.0\.0"):
         await anext(items)
     assert old.leases == 0
+
+
+async def test_a_stuck_call_that_had_to_wait_names_the_plugin_that_made_it(slot: Slot) -> None:
+    """Whose handle a call began with is told, also where it waited and went on by another one."""
+    provider = slot.generation
+    hold = Hold(generation(Feeder(), 2), seconds=30)
+    onward: Any = handle_class(Feed)
+    slot.generation = relayed(Feed, provider.provider, Held(hold, onward(slot, "")))
+    handle: Any = slot.handle("news#3")
+    task = asyncio.create_task(handle.one(1, third=-1), name="reader")
+    await asyncio.sleep(0)
+    slot.generation = provider
+    hold.release()
+    await provider.target.entered.wait()
+    with pytest.raises(DrainTimeout) as timeout:
+        await provider.drain(0.01)
+    assert [each.split(" for ")[0] for each in timeout.value.calls] == ["feed.one in task reader"]
+    assert timeout.value.calls[0].endswith("called by plugin 'news'")
+    await asyncio.wait([task])
 
 
 async def test_the_caller_of_a_stuck_call_goes_on_after_its_error(slot: Slot) -> None:
