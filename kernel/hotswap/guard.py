@@ -5,6 +5,7 @@ included, is that plugin's failure. ``KeyboardInterrupt`` alone goes through: it
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -84,6 +85,20 @@ def ending(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return f"it called sys.exit({error.code!r})"
     return f"it raised {type(error).__name__}, though nobody had asked it to end"
+
+
+def let_go(error: BaseException) -> None:
+    """Drop what the frames of an error hold, and of what led to it: where it was raised can still be told."""
+    left: list[BaseException] = [error]
+    seen: set[int] = set()
+    while left:
+        each = left.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        traceback.clear_frames(each.__traceback__)
+        left += [one for one in (each.__cause__, each.__context__) if one is not None]
+        left += each.exceptions if isinstance(each, BaseExceptionGroup) else ()
 
 
 def describe(error: BaseException) -> str:

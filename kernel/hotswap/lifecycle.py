@@ -21,7 +21,7 @@ from hotswap.config import Config
 from hotswap.dormant import Dormant
 from hotswap.errors import HookAborted, HotswapError
 from hotswap.generation import Generation
-from hotswap.guard import describe
+from hotswap.guard import describe, let_go
 from hotswap.hooks import Hooks
 from hotswap.instance import Instance
 from hotswap.keeper import to_the_end
@@ -321,7 +321,9 @@ class Lifecycle:
     def note(
         self, plugin: str, state: State, reason: str, error: Exception | None = None, blocked_by: Iterable[str] = ()
     ) -> None:
-        """Record why a plugin is in a state."""
+        """Record why a plugin is in a state. An error is kept with it, and what its frames held is not."""
+        if error is not None:
+            let_go(error)
         self.notes[plugin] = Note(state, reason, tuple(blocked_by), error)
 
     def _forget(self, instance: Instance) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +109,26 @@ async def test_one_that_fails_for_good_after_waiting_is_failed(tmp_path: Path) -
         assert "ZeroDivisionError" in running.plugins()["own"].reason
         assert running._boot is not None
         assert not running._boot._waiting
+
+
+async def test_a_plugin_that_failed_is_not_kept_alive_by_its_error(tmp_path: Path) -> None:
+    """The error of a plugin that could not be opened says where it was raised, and holds nothing of the plugin."""
+    code = """
+        from weakref import ref
+        from tests.plugin_folder import Greeter, JOURNAL
+
+        class Hello(Greeter):
+            def __init__(self):
+                JOURNAL["made"] = ref(self)
+                raise ValueError("no")
+    """
+    write_plugin(tmp_path, "own", code, provides={"greeter": "Hello"}, activation="eager")
+    async with kernel(tmp_path, "own") as running:
+        error = running.plugins()["own"].error
+        gc.collect()
+        assert JOURNAL["made"]() is None
+        assert error is not None
+        assert 'raise ValueError("no")' in "".join(traceback.format_exception(error))
 
 
 async def test_leaving_while_something_waits_ends_the_waiting(tmp_path: Path) -> None:
