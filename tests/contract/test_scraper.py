@@ -9,7 +9,7 @@ import pytest
 
 from hotswap_adapters.scraper.file import FileScraper
 from hotswap_adapters.scraper.http import HttpScraper, HttpScraperConfig
-from hotswap_ports.errors import InvalidContent
+from hotswap_ports.errors import InvalidContent, PortError
 from hotswap_ports.scraper import Link, Page
 from hotswap_ports.testing import MemoryScraper, ScraperContract
 from hotswap_ports.testing.contracts.scraper import (
@@ -26,6 +26,7 @@ from hotswap_ports.testing.contracts.scraper import (
 from tests.integration.web import Reply, Web, serving
 
 PAGES = {"article.html": ARTICLE.encode(), "note.md": NOTE.encode(), "plain.txt": PLAIN.encode(), "binary.png": BINARY}
+MEMORY = "http://memory.example"
 TYPES = {"html": "text/html", "md": "text/markdown", "txt": "text/plain", "png": "image/png"}
 
 
@@ -76,25 +77,31 @@ class TestFileScraper(ScraperContract):
         return FileScraper()
 
 
+def memory_pages() -> dict[str, Page | PortError]:
+    """Return the site's pages, as a scraper in memory is handed them."""
+    note, plain = Link(f"{MEMORY}/note.md", "A note"), Link(f"{MEMORY}/plain.txt", "the list")
+    article = Page(f"{MEMORY}/article.html", f"{FIRST}\n\n{SECOND}", "Herons", (note, plain))
+    return {
+        article.url: article,
+        note.url: Page(note.url, f"A note\n\n{FIRST}", "A note", (plain,), "text/markdown"),
+        plain.url: Page(plain.url, PLAIN, media_type="text/plain"),
+        f"{MEMORY}/binary.png": InvalidContent("This is image/png."),
+    }
+
+
+def memory_site(scraper: MemoryScraper) -> Site:
+    """Return the site of a scraper in memory."""
+    edited = Page(f"{MEMORY}/article.html", f"{FIRST}\n\n{SECOND}\n\n{THIRD}", "Herons")
+    return site_at(MEMORY, lambda: scraper.pages.update({edited.url: edited}))
+
+
 class TestMemoryScraper(ScraperContract):
     """From a dict."""
 
     @pytest.fixture
     def scraper(self) -> MemoryScraper:
-        base = "http://memory.example"
-        note, plain = Link(f"{base}/note.md", "A note"), Link(f"{base}/plain.txt", "the list")
-        article = Page(f"{base}/article.html", f"{FIRST}\n\n{SECOND}", "Herons", (note, plain))
-        return MemoryScraper(
-            {
-                article.url: article,
-                note.url: Page(note.url, f"A note\n\n{FIRST}", "A note", (plain,), "text/markdown"),
-                plain.url: Page(plain.url, PLAIN, media_type="text/plain"),
-                f"{base}/binary.png": InvalidContent("This is image/png."),
-            }
-        )
+        return MemoryScraper(memory_pages())
 
     @pytest.fixture
     def site(self, scraper: MemoryScraper) -> Site:
-        base = "http://memory.example"
-        edited = Page(f"{base}/article.html", f"{FIRST}\n\n{SECOND}\n\n{THIRD}", "Herons")
-        return site_at(base, lambda: scraper.pages.update({edited.url: edited}))
+        return memory_site(scraper)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from hotswap_ports.testing.contracts.storage import StorageContract
     from hotswap_ports.testing.contracts.workflow import WorkflowContract
     from hotswap_ports.testing.formatter import MemoryFormatter
+    from hotswap_ports.testing.mock import Mock
+    from hotswap_ports.testing.mocks import MockAI, MockFormatter, MockScraper, MockSearch, MockStorage, MockWorkflow
+    from hotswap_ports.testing.rules import Call, Rule
     from hotswap_ports.testing.scraper import MemoryScraper
     from hotswap_ports.testing.search import MemorySearch
     from hotswap_ports.testing.storage import MemoryStorage
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AIContract": "contracts.ai",
+    "Call": "rules",
     "FormatterContract": "contracts.formatter",
     "MemoryAI": "ai",
     "MemoryFormatter": "formatter",
@@ -31,6 +35,14 @@ _HOMES = {
     "MemorySearch": "search",
     "MemoryStorage": "storage",
     "MemoryWorkflow": "workflow",
+    "Mock": "mock",
+    "MockAI": "mocks",
+    "MockFormatter": "mocks",
+    "MockScraper": "mocks",
+    "MockSearch": "mocks",
+    "MockStorage": "mocks",
+    "MockWorkflow": "mocks",
+    "Rule": "rules",
     "ScraperContract": "contracts.scraper",
     "SearchContract": "contracts.search",
     "StorageContract": "contracts.storage",
@@ -39,6 +51,7 @@ _HOMES = {
 
 __all__ = [
     "AIContract",
+    "Call",
     "FormatterContract",
     "MemoryAI",
     "MemoryFormatter",
@@ -46,6 +59,14 @@ __all__ = [
     "MemorySearch",
     "MemoryStorage",
     "MemoryWorkflow",
+    "Mock",
+    "MockAI",
+    "MockFormatter",
+    "MockScraper",
+    "MockSearch",
+    "MockStorage",
+    "MockWorkflow",
+    "Rule",
     "ScraperContract",
     "SearchContract",
     "StorageContract",

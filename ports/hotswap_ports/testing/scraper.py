@@ -43,7 +43,7 @@ class MemoryScraper(Scraper):
             raise NotFound(f"There is no page {request.url}.")
         if isinstance(found, PortError):
             raise found.with_traceback(None)
-        page = _complete(found)
+        page = complete_page(found)
         if page.size > request.max_bytes:
             raise TooLarge(request.url, request.max_bytes)
         if request.known is not None and _unchanged(page, request):
@@ -68,7 +68,8 @@ class MemoryScraper(Scraper):
             raise InvalidRequest("timeout and max_bytes of a scrape must be above zero.")
 
 
-def _complete(page: Page) -> Page:
+def complete_page(page: Page) -> Page:
+    """Return a page with size, time and digest, where it says nothing of them."""
     body = page.text.encode()
     sha256 = page.fingerprint.sha256 or hashlib.sha256(body).hexdigest()
     return evolve(

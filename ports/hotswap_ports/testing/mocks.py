@@ -1,0 +1,202 @@
+"""A mock of every port."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from hotswap_ports.ai import (
+    AIProvider,
+    Completion,
+    CompletionChunk,
+    CompletionRequest,
+    EmbeddingRequest,
+    Summary,
+    SummaryRequest,
+    SummarySentence,
+    Usage,
+)
+from hotswap_ports.errors import PortError
+from hotswap_ports.formatter import Formatter, Rendered
+from hotswap_ports.scraper import Page, Scraper
+from hotswap_ports.search import Search
+from hotswap_ports.storage import Storage, StoredValue
+from hotswap_ports.testing.ai import CHAT_MODEL, MemoryAI
+from hotswap_ports.testing.formatter import MemoryFormatter
+from hotswap_ports.testing.mock import Mock
+from hotswap_ports.testing.rules import Call
+from hotswap_ports.testing.scraper import MemoryScraper, complete_page
+from hotswap_ports.testing.search import MemorySearch
+from hotswap_ports.testing.storage import MemoryStorage
+from hotswap_ports.testing.workflow import MemoryWorkflow
+from hotswap_ports.workflow import Workflow
+
+if TYPE_CHECKING:  # the methods are made by ``Mock``; type checkers are told of them
+    from collections.abc import AsyncIterator, Sequence
+
+    from hotswap_ports.ai import Embeddings, KeyPhrase, Label, ModelInfo
+    from hotswap_ports.formatter import Report
+    from hotswap_ports.scraper import ScrapeRequest
+    from hotswap_ports.search import Document, SearchQuery, SearchResult
+    from hotswap_ports.storage import KeyPage
+    from hotswap_ports.workflow import Progress, WorkflowResult
+
+ANSWER = "This is what the mock was told to say: nothing."
+"""What ``MockAI`` completes with where no rule says otherwise."""
+
+
+class MockAI(Mock, AIProvider):
+    """The port ``ai``. Patterns are held against the last message, the text, or all texts together.
+
+    A text for ``complete``, ``stream`` or ``summarize`` becomes an answer of a model, with its tokens counted.
+    """
+
+    if TYPE_CHECKING:
+
+        async def complete(self, request: CompletionRequest) -> Completion: ...
+        def stream(self, request: CompletionRequest) -> AsyncIterator[CompletionChunk]: ...
+        async def embed(self, request: EmbeddingRequest) -> Embeddings: ...
+        async def summarize(self, request: SummaryRequest) -> Summary: ...
+        async def key_phrases(self, text: str, *, limit: int = 10) -> tuple[KeyPhrase, ...]: ...
+        async def classify(self, text: str, labels: tuple[str, ...]) -> tuple[Label, ...]: ...
+        async def models(self) -> tuple[ModelInfo, ...]: ...
+        async def count_tokens(self, text: str) -> int: ...
+
+    def __init__(self, twin: AIProvider | None = None) -> None:
+        super().__init__(MemoryAI(ANSWER) if twin is None else twin)
+
+    @property
+    def tokens(self) -> Usage:
+        """Return what all calls so far have used."""
+        used = Usage(cost_usd=Decimal(0))
+        for call in self.calls():
+            for each in call.result if isinstance(call.result, list) else [call.result]:
+                used += getattr(each, "usage", None) or Usage(cost_usd=Decimal(0))
+        return used
+
+    def subject(self, method: str, arguments: Mapping[str, Any]) -> str:
+        """Return the last message, or the texts."""
+        request = arguments.get("request")
+        if isinstance(request, CompletionRequest):
+            return request.messages[-1].content if request.messages else ""
+        if isinstance(request, SummaryRequest | EmbeddingRequest):
+            return "\n\n".join(request.texts)
+        return super().subject(method, arguments)
+
+    async def from_text(self, call: Call, text: str) -> Any:
+        """Return a completion, a stream of words or a summary of one sentence, as a model would for that request."""
+        request = call.arguments.get("request")
+        if isinstance(request, SummaryRequest):
+            await self.twin.summarize(evolve(request, texts=()))  # refuses what cannot be
+            usage = Usage(sum(len(each.split()) for each in request.texts), len(text.split()))
+            return Summary((SummarySentence(text),), generative=True, model=CHAT_MODEL, usage=usage)
+        if not isinstance(request, CompletionRequest):
+            return text
+        model, plain = MemoryAI(text), evolve(request, model=None, json_schema=None)
+        if call.method == "stream":
+            return model.stream(plain)
+        return evolve(await model.complete(plain), model=request.model or CHAT_MODEL)
+
+
+class MockScraper(Mock, Scraper):
+    """The port ``scraper`` over ``pages``. Patterns are held against the URL; a text is the text of a page there."""
+
+    if TYPE_CHECKING:
+
+        async def scrape(self, request: ScrapeRequest) -> Page: ...
+
+    def __init__(self, pages: Mapping[str, Page | PortError | str] | None = None, twin: Scraper | None = None) -> None:
+        super().__init__(MemoryScraper() if twin is None else twin)
+        for url, page in (pages or {}).items():
+            rule = self.on("scrape", re.compile(rf"\A{re.escape(url)}\Z"))
+            rule.fail(page) if isinstance(page, PortError) else rule.answer(page)
+
+    def subject(self, method: str, arguments: Mapping[str, Any]) -> str:
+        """Return the URL."""
+        url: str = arguments["request"].url
+        return url
+
+    async def from_text(self, call: Call, text: str) -> Page:
+        """Return a page at the URL that was asked for."""
+        return complete_page(Page(call.subject, text))
+
+
+class MockStorage(Mock, Storage):
+    """The port ``storage``. Patterns are held against the key, or the prefix; a text is a value in UTF-8."""
+
+    if TYPE_CHECKING:
+
+        async def read(self, key: str) -> StoredValue | None: ...
+        async def put(self, key: str, value: bytes, *, expect: int | None = None) -> int: ...
+        async def delete(self, key: str, *, expect: int | None = None) -> bool: ...
+        async def list(self, prefix: str = "", *, limit: int = 1000, after: str | None = None) -> KeyPage: ...
+
+    def __init__(self, twin: Storage | None = None) -> None:
+        super().__init__(MemoryStorage() if twin is None else twin)
+
+    async def from_text(self, call: Call, text: str) -> Any:
+        """Return the bytes of a value, with a version where the method has one."""
+        value = text.encode()
+        return StoredValue(call.subject, value, 1, datetime.now(UTC)) if call.method == "read" else value
+
+
+class MockSearch(Mock, Search):
+    """The port ``search``. Patterns are held against the text of the query, or the ids of documents."""
+
+    if TYPE_CHECKING:
+
+        async def index(self, documents: Sequence[Document]) -> int: ...
+        async def search(self, query: SearchQuery) -> SearchResult: ...
+        async def remove(self, ids: Sequence[str]) -> int: ...
+        async def count(self) -> int: ...
+
+    def __init__(self, twin: Search | None = None) -> None:
+        super().__init__(MemorySearch() if twin is None else twin)
+
+    def subject(self, method: str, arguments: Mapping[str, Any]) -> str:
+        """Return what is looked for, or which documents it is about."""
+        if "query" in arguments:
+            text: str = arguments["query"].text
+            return text
+        named = arguments.get("ids") or [each.id for each in arguments.get("documents", ())]
+        return " ".join(named)
+
+
+class MockFormatter(Mock, Formatter):
+    """The port ``formatter``. Patterns are held against the report's title; a text is the document, as plain text."""
+
+    if TYPE_CHECKING:
+
+        async def format(self, report: Report, *, format: str | None = None) -> Rendered: ...
+
+    def __init__(self, twin: Formatter | None = None) -> None:
+        super().__init__(MemoryFormatter() if twin is None else twin)
+
+    def subject(self, method: str, arguments: Mapping[str, Any]) -> str:
+        """Return the title of the report."""
+        title: str = arguments["report"].title
+        return title
+
+    async def from_text(self, call: Call, text: str) -> Rendered:
+        """Return a document."""
+        return Rendered(text, "text/plain", ".txt")
+
+
+class MockWorkflow(Mock, Workflow):
+    """The port ``workflow``. Patterns are held against the inputs, as ``name=value`` with blanks between them."""
+
+    if TYPE_CHECKING:
+
+        async def run(self, inputs: Mapping[str, Any], *, progress: Progress | None = None) -> WorkflowResult: ...
+
+    def __init__(self, twin: Workflow | None = None) -> None:
+        super().__init__(MemoryWorkflow() if twin is None else twin)
+
+    def subject(self, method: str, arguments: Mapping[str, Any]) -> str:
+        """Return the inputs."""
+        return " ".join(f"{name}={value}" for name, value in arguments["inputs"].items())

@@ -1,0 +1,82 @@
+"""A mock that is told nothing keeps its port's contract: it cannot lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hotswap_ports.testing import (
+    AIContract,
+    FormatterContract,
+    MemoryScraper,
+    MockAI,
+    MockFormatter,
+    MockScraper,
+    MockSearch,
+    MockStorage,
+    MockWorkflow,
+    ScraperContract,
+    SearchContract,
+    StorageContract,
+    WorkflowContract,
+)
+from hotswap_ports.testing.contracts.scraper import Site
+from tests.contract.test_scraper import memory_pages, memory_site
+
+
+class TestMockAI(AIContract):
+    @pytest.fixture
+    def ai(self) -> MockAI:
+        return MockAI()
+
+
+class TestMockAIThatIsToldAText(AIContract):
+    """What a mock makes of a text keeps the contract as well."""
+
+    @pytest.fixture
+    def ai(self) -> MockAI:
+        mock = MockAI()
+        mock.on("stream").answer("In the river.")
+        mock.on("complete", lambda call: call.arguments["request"].model is None).answer("In the river.")
+        return mock
+
+
+class TestMockScraper(ScraperContract):
+    """Over a scraper in memory."""
+
+    @pytest.fixture
+    def scraper(self) -> MockScraper:
+        return MockScraper(twin=MemoryScraper(memory_pages()))
+
+    @pytest.fixture
+    def site(self, scraper: MockScraper) -> Site:
+        return memory_site(scraper.twin)
+
+
+class TestMockFormatter(FormatterContract):
+    @pytest.fixture
+    def formatter(self) -> MockFormatter:
+        return MockFormatter()
+
+
+class TestMockSearch(SearchContract):
+    @pytest.fixture
+    def search(self) -> MockSearch:
+        return MockSearch()
+
+
+class TestMockStorage(StorageContract):
+    @pytest.fixture
+    def storage(self) -> MockStorage:
+        return MockStorage()
+
+
+class TestMockWorkflow(WorkflowContract):
+    @pytest.fixture
+    def workflow(self) -> MockWorkflow:
+        return MockWorkflow()
+
+    @pytest.fixture
+    def inputs(self) -> dict[str, Any]:
+        return {"words": ("heron",), "times": 2, "loud": True}

@@ -1,0 +1,336 @@
+"""Mocks: told what to answer, when to fail and how long to wait; everything else their twins do."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, ClassVar
+
+import pytest
+
+from hotswap_ports import (
+    CompletionRequest,
+    Conflict,
+    InvalidRequest,
+    Message,
+    NotFound,
+    Page,
+    Port,
+    PortError,
+    RateLimited,
+    Report,
+    ScrapeRequest,
+    SearchQuery,
+    SummaryRequest,
+    TimedOut,
+    TooLarge,
+    Unavailable,
+)
+from hotswap_ports.errors import port_error_classes
+from hotswap_ports.testing import (
+    Call,
+    MemoryAI,
+    MemoryStorage,
+    Mock,
+    MockAI,
+    MockFormatter,
+    MockScraper,
+    MockSearch,
+    MockStorage,
+    MockWorkflow,
+)
+
+
+class Time:
+    """A clock that sleeping moves on."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def ask(text: str) -> CompletionRequest:
+    return CompletionRequest((Message("user", text),))
+
+
+async def test_what_no_rule_speaks_for_the_twin_answers() -> None:
+    """A mock without rules does what a storage does, and notes every call with its outcome."""
+    storage = MockStorage()
+    await storage.put("a", b"1")
+    assert await storage.get("a") == b"1"
+    with pytest.raises(Conflict):
+        await storage.put("a", b"2", expect=9)
+    assert [(each.method, each.number, each.subject) for each in storage.calls()] == [
+        ("put", 1, "a"),
+        ("get", 1, "a"),
+        ("put", 2, "a"),
+    ]
+    assert storage.calls("get")[0].result == b"1"
+    assert isinstance(storage.calls("put")[1].error, Conflict)
+    assert storage.calls("put", value=b"2") == storage.calls()[2:]
+    assert storage.calls("put")[0].arguments == {"key": "a", "value": b"1", "expect": None}
+
+
+async def test_answers_by_pattern_and_function_the_latest_rule_first() -> None:
+    """A glob, a regular expression, arguments, a function of the call, an async one; a later rule outweighs."""
+    ai = MockAI()
+    ai.on("complete").answer("I do not know.")
+    ai.on("complete", "*heron*").answer("In the river.", "Still there.")
+    ai.on("complete", re.compile(r"\d+ times")).answer(lambda call: f"{call.subject}, for the {call.number}th")
+    ai.on("complete", lambda call: call.arguments["request"].model == "slow").answer(_later)
+
+    async def said(text: str, model: str | None = None) -> str:
+        return (await ai.complete(CompletionRequest((Message("user", text),), model))).text
+
+    assert await said("What?") == "I do not know."
+    assert [await said("Where is the heron?") for _ in range(3)] == ["In the river.", "Still there.", "Still there."]
+    assert await said("say it 3 times") == "say it 3 times, for the 5th"
+    assert await said("heron", model="slow") == "later"
+
+
+async def _later(call: Call) -> str:
+    await asyncio.sleep(0)
+    return "later"
+
+
+async def test_a_text_becomes_what_the_method_returns() -> None:
+    """Completion, stream, summary, page, bytes, document: each from a text, as a test writes it."""
+    ai, scraper, storage = MockAI(), MockScraper({"https://a.example.org/": "Herons."}), MockStorage()
+    ai.on("*").answer("Herons wait.")
+    completion = await ai.complete(ask("What do herons do?"))
+    assert (completion.text, completion.usage.input_tokens, completion.usage.output_tokens) == ("Herons wait.", 5, 3)
+    chunks = [each async for each in ai.stream(ask("And?"))]
+    assert ("".join(each.text for each in chunks), chunks[-1].finish_reason) == ("Herons wait.", "stop")
+    assert (await ai.summarize(SummaryRequest(("Long.",)))).text == "Herons wait."
+    assert ai.tokens.total_tokens == (5 + 3) + (2 + 3) + (1 + 2)
+    page = await scraper.scrape(ScrapeRequest("https://a.example.org/"))
+    assert (page.text, page.size, page.url) == ("Herons.", 7, "https://a.example.org/")
+    storage.on("get", "name").answer("Grey heron")
+    storage.on("read", "name").answer("Grey heron")
+    assert await storage.get("name") == b"Grey heron"
+    stored = await storage.read("name")
+    assert stored is not None
+    assert (stored.key, stored.value, stored.version) == ("name", b"Grey heron", 1)
+    formatter = MockFormatter()
+    formatter.on("format", "Herons").answer("A document.")
+    assert (await formatter.format(Report("Herons"))).text == "A document."
+    assert (await formatter.format(Report("Fish"))).text == "Fish\n"
+
+
+@pytest.mark.parametrize("failure", sorted(port_error_classes(), key=lambda each: each.__name__))
+async def test_every_port_error_can_be_demanded_by_its_class(failure: type[PortError]) -> None:
+    """A class is enough: what else its errors carry is filled in."""
+    storage = MockStorage()
+    storage.on("get").fail(failure)
+    with pytest.raises(failure) as raised:
+        await storage.get("a")
+    assert type(raised.value) is failure
+    assert storage.calls()[0].error is raised.value
+
+
+async def test_failures_every_nth_call_after_some_and_only_so_often() -> None:
+    """``every``, ``after``, ``times`` and ``once`` say which of the calls that match are meant."""
+    scraper = MockScraper({"https://a.example.org/": Page("https://a.example.org/", "Herons.")})
+    scraper.on("scrape").every(3).fail(Unavailable("down"))
+    assert await _fates(scraper, 7) == ["ok", "ok", "down", "ok", "ok", "down", "ok"]
+    scraper.reset()
+    scraper.on("scrape").answer("Herons.")
+    scraper.on("scrape").after(2).times(2).fail(NotFound("gone"))
+    assert await _fates(scraper, 6) == ["ok", "ok", "gone", "gone", "ok", "ok"]
+    scraper.on("scrape").once().fail(lambda call: TimedOut(call.subject, 3))
+    assert await _fates(scraper, 2) == ["https://a.example.org/ took longer than 3 s.", "ok"]
+
+
+async def _fates(scraper: MockScraper, calls: int) -> list[str]:
+    fates = []
+    for _ in range(calls):
+        try:
+            await scraper.scrape(ScrapeRequest("https://a.example.org/"))
+        except PortError as error:
+            fates.append(str(error))
+        else:
+            fates.append("ok")
+    return fates
+
+
+async def test_latency_and_a_failure_after_a_delay() -> None:
+    """What a rule says happens after its delay; the delays of all rules that match add up."""
+    time, storage = Time(), MockStorage()
+    storage.timing(time, time.sleep)
+    storage.on("*").delay(0.5)
+    storage.on("put", "slow/*").delay(2).fail(TimedOut)
+    await storage.put("fast", b"")
+    assert time.now == 0.5
+    with pytest.raises(TimedOut):
+        await storage.put("slow/a", b"")
+    assert time.now == 2.5
+
+
+async def test_a_rate_limit_says_when_to_come_back() -> None:
+    """Calls beyond the limit are refused until the first of the window is old enough."""
+    time, ai = Time(), MockAI()
+    ai.timing(time, time.sleep)
+    ai.limit(2, seconds=60, method="complete")
+    await ai.complete(ask("1"))
+    time.now = 10
+    await ai.complete(ask("2"))
+    with pytest.raises(RateLimited) as refused:
+        await ai.complete(ask("3"))
+    assert refused.value.retry_after == 50
+    assert await ai.count_tokens("not limited") == 2
+    time.now = 60
+    await ai.complete(ask("4"))
+
+
+async def test_streams_are_paced_and_cut() -> None:
+    """A stream waits before each item, and breaks off in the middle, with an error or without."""
+    time, ai = Time(), MockAI()
+    ai.timing(time, time.sleep)
+    ai.on("stream").answer("one two three four")
+    ai.on("stream", "quiet").cut(after=2, failure=None)
+    ai.on("stream", "loud").pace(0.1).cut(after=3, failure=Unavailable("the line is dead"))
+    assert [each.text async for each in ai.stream(ask("quiet"))] == ["one", " two"]
+    heard: list[str] = []
+    with pytest.raises(Unavailable, match="dead"):
+        await _listen(ai, "loud", heard)
+    assert heard == ["one", " two", " three"]
+    assert time.now == pytest.approx(0.3)
+    assert [each.text for each in ai.calls("stream")[1].result] == heard
+
+
+async def _listen(ai: MockAI, text: str, heard: list[str]) -> None:
+    async for each in ai.stream(ask(text)):
+        heard.append(each.text)  # noqa: PERF401 - what was heard before it broke off counts
+
+
+async def test_a_reader_that_stops_early_closes_the_stream_and_is_no_failure() -> None:
+    """The twin's stream is closed with the mock's."""
+    closed = []
+
+    class Slow(MemoryAI):
+        async def stream(self, request: CompletionRequest) -> AsyncIterator[Any]:
+            try:
+                async for each in super().stream(request):
+                    yield each
+            finally:
+                closed.append(True)
+
+    ai = MockAI(Slow("one two three"))
+    stream: Any = ai.stream(ask("?"))
+    await anext(stream)
+    await stream.aclose()
+    assert closed == [True]
+    assert ai.calls()[0].ended
+    assert ai.calls()[0].error is None
+
+
+async def test_a_cancelled_call_ends_with_its_cancellation() -> None:
+    """A delay is where a test cancels a call; the mock notes that."""
+    storage = MockStorage()
+    storage.on("get").delay(3600)
+    task = asyncio.create_task(storage.get("a"))
+    while not storage.calls():
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert isinstance(storage.calls()[0].error, asyncio.CancelledError)
+
+
+async def test_what_a_call_is_about() -> None:
+    """Patterns see the query of a search, the ids of documents and the inputs of a workflow."""
+    search, workflow = MockSearch(), MockWorkflow()
+    await search.search(SearchQuery("herons"))
+    await search.remove(["a", "b"])
+    await workflow.run({"words": ("heron",), "times": 2})
+    assert [each.subject for each in search.calls()] == ["herons", "a b"]
+    assert workflow.calls()[0].subject == "words=('heron',) times=2"
+
+
+async def test_a_mock_stands_over_any_implementation() -> None:
+    """So a real adapter can be watched, and made to fail now and then."""
+    twin = MemoryStorage(max_value_bytes=3)
+    storage = MockStorage(twin)
+    with pytest.raises(TooLarge):
+        await storage.put("a", b"four")
+    assert storage.features.max_value_bytes == 3
+
+
+class Greeter(Port):
+    """A port of somebody else's."""
+
+    PORT: ClassVar[str] = "greeter"
+    VERSION: ClassVar[str] = "1.0.0"
+
+    async def greet(self, name: str, *, loud: bool = False) -> str:
+        """Greet."""
+        raise NotImplementedError
+
+
+class Polite(Greeter):
+    async def greet(self, name: str, *, loud: bool = False) -> str:
+        return f"hello {name}"
+
+
+class MockGreeter(Mock, Greeter):
+    """A mock of it is two names."""
+
+
+async def test_a_port_of_ones_own_is_mocked_by_naming_it() -> None:
+    """The methods come from the port, signatures and all."""
+    greeter = MockGreeter(Polite())
+    assert isinstance(greeter, Greeter)
+    assert await greeter.greet("you", loud=True) == "hello you"
+    greeter.on("greet", loud=True).answer("HELLO")
+    assert await greeter.greet("you", loud=True) == "HELLO"
+    with pytest.raises(TypeError):
+        await greeter.greet()  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda mock: mock.on("gett"), "has no method 'gett'"),
+        (lambda mock: mock.on("get", kee="a"), "has no parameter kee"),
+        (lambda mock: mock.on("get").answer(), "at least one value"),
+        (lambda mock: mock.on("get").every(0), "at least 1"),
+        (lambda mock: mock.on("get").delay(-1), "not below zero"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(wrong: Callable[[MockStorage], object], says: str) -> None:
+    """A misspelt name would let a test pass for the wrong reason."""
+    with pytest.raises(InvalidRequest, match=says):
+        wrong(MockStorage())
+
+
+def test_a_mock_of_no_port_is_refused() -> None:
+    """A subclass has to name a port."""
+    with pytest.raises(TypeError, match="names no port"):
+        type("Nothing", (Mock,), {})
+
+
+async def test_concurrent_calls_are_told_apart() -> None:
+    """Each call has its own outcome, whatever order they end in."""
+    storage = MockStorage()
+    storage.on("get", "a").answer(_slow(asyncio.Event()))
+    storage.on("get", "b").answer(b"b")
+    first = asyncio.create_task(storage.get("a"))
+    await asyncio.sleep(0)
+    assert await storage.get("b") == b"b"
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    assert [each.result for each in storage.calls()] == [None, b"b"]
+
+
+def _slow(never: asyncio.Event) -> Callable[[Call], Awaitable[bytes]]:
+    async def answer(call: Call) -> bytes:
+        await never.wait()
+        return b""
+
+    return answer
