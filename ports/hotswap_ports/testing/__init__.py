@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hotswap_ports.testing.ai import MemoryAI
+    from hotswap_ports.testing.cassette import NotRecorded, record, replay
     from hotswap_ports.testing.contracts.ai import AIContract
     from hotswap_ports.testing.contracts.formatter import FormatterContract
     from hotswap_ports.testing.contracts.scraper import ScraperContract
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from hotswap_ports.testing.contracts.storage import StorageContract
     from hotswap_ports.testing.contracts.workflow import WorkflowContract
     from hotswap_ports.testing.formatter import MemoryFormatter
-    from hotswap_ports.testing.mock import Mock
+    from hotswap_ports.testing.mock import Mock, mock_of
     from hotswap_ports.testing.mocks import MockAI, MockFormatter, MockScraper, MockSearch, MockStorage, MockWorkflow
     from hotswap_ports.testing.rules import Call, Rule
     from hotswap_ports.testing.scraper import MemoryScraper
@@ -42,11 +43,15 @@ _HOMES = {
     "MockSearch": "mocks",
     "MockStorage": "mocks",
     "MockWorkflow": "mocks",
+    "NotRecorded": "cassette",
     "Rule": "rules",
     "ScraperContract": "contracts.scraper",
     "SearchContract": "contracts.search",
     "StorageContract": "contracts.storage",
     "WorkflowContract": "contracts.workflow",
+    "mock_of": "mock",
+    "record": "cassette",
+    "replay": "cassette",
 }
 
 __all__ = [
@@ -66,11 +71,15 @@ __all__ = [
     "MockSearch",
     "MockStorage",
     "MockWorkflow",
+    "NotRecorded",
     "Rule",
     "ScraperContract",
     "SearchContract",
     "StorageContract",
     "WorkflowContract",
+    "mock_of",
+    "record",
+    "replay",
 ]
 
 

@@ -156,6 +156,12 @@ class Mock:
                 yield item
 
 
+def mock_of(port: type[Any], twin: Any) -> Any:
+    """Return a mock of any port, over an implementation of it."""
+    made: Any = type(f"Mock{port.__name__}", (Mock, port), {"__doc__": port.__doc__, "__module__": port.__module__})
+    return made(twin)
+
+
 def _methods(port: type[Port]) -> dict[str, Callable[..., Any]]:
     found: dict[str, Callable[..., Any]] = {}
     for each in reversed(port.__mro__[: port.__mro__.index(Port)]):
@@ -190,7 +196,7 @@ def _stream(function: Callable[..., Any]) -> Callable[..., Any]:
         with made:
             answer = await self._play(made)
             given = getattr(self.twin, function.__name__)(*args, **kwargs) if answer is NO_ANSWER else answer
-            made.result = []
+            made.stream, made.result = True, []
             async with aclosing(self._items(made, _each(given))) as items:
                 async for item in items:
                     made.result.append(item)

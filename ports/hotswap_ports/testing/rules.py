@@ -42,6 +42,7 @@ class Call:
     """What it returned; of a stream, the items so far."""
     error: BaseException | None = None
     """What it raised."""
+    stream: bool = False
     ended: bool = False
     acting: tuple[Rule, ...] = field(default=(), repr=False)
     """The rules that apply to it, the latest first."""
