@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from hotswap_adapters.search.sqlite import SqliteSearch, SqliteSearchConfig
+from hotswap_ports import Search
 from hotswap_ports.testing import MemorySearch, SearchContract
+from hotswap_ports.testing.contracts.search import Reopen
 
 
 class TestSqliteSearch(SearchContract):
@@ -19,6 +22,17 @@ class TestSqliteSearch(SearchContract):
     async def search(self, tmp_path: Path) -> AsyncIterator[SqliteSearch]:
         async with SqliteSearch(SqliteSearchConfig(path=str(tmp_path / "search.db"))) as opened:
             yield opened
+
+    @pytest.fixture
+    def reopen(self, tmp_path: Path) -> Reopen:
+        @asynccontextmanager
+        async def again(search: Search) -> AsyncIterator[Search]:
+            assert isinstance(search, SqliteSearch)
+            await search.__aexit__(None, None, None)
+            async with SqliteSearch(SqliteSearchConfig(path=str(tmp_path / "search.db"))) as opened:
+                yield opened
+
+        return again
 
 
 class TestSqliteSearchWithoutNumpy(TestSqliteSearch):

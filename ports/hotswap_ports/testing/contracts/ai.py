@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies
 
 from hotswap_ports.ai import (
     AIFeatures,
@@ -14,9 +15,11 @@ from hotswap_ports.ai import (
     CompletionRequest,
     EmbeddingRequest,
     Message,
+    Summary,
     SummaryRequest,
 )
 from hotswap_ports.errors import FeatureUnsupported, InvalidRequest, PortError
+from hotswap_ports.testing.contracts.conduct import leaves_nothing_behind, leaves_the_loop_free
 
 
 class AIContract:
@@ -237,3 +240,36 @@ class AIContract:
         ]
         for outcome in await asyncio.gather(*calls, return_exceptions=True):
             assert not isinstance(outcome, BaseException) or isinstance(outcome, PortError)
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(text=strategies.text(max_size=200), most=strategies.integers(1, 5))
+    async def test_any_text_keeps_the_bounds(self, ai: AIProvider, text: str, most: int) -> None:
+        """Whatever the text is, there are no more sentences, phrases and tokens than there may be, or a PortError."""
+        calls = [ai.summarize(SummaryRequest((text,), most)), ai.key_phrases(text, limit=most), ai.count_tokens(text)]
+        summary, phrases, tokens = await asyncio.gather(*calls, return_exceptions=True)
+        for outcome in (summary, phrases, tokens):
+            assert not isinstance(outcome, BaseException) or isinstance(outcome, PortError)
+        if isinstance(summary, Summary):
+            assert len(summary.sentences) <= most
+            assert text.strip() or not summary.sentences
+        if isinstance(phrases, tuple):
+            assert len(phrases) <= most
+            assert all(each.text.strip() for each in phrases)
+        if isinstance(tokens, int):
+            assert 0 <= tokens <= len(text.encode("utf-8", "replace")) + 1
+
+    async def test_it_behaves_as_a_guest_should(self, ai: AIProvider) -> None:
+        """Calls, and a stream that is not read to its end, leave the event loop free and nothing behind."""
+
+        async def work() -> None:
+            await ai.summarize(SummaryRequest((self.TEXT,)))
+            await ai.key_phrases(self.TEXT)
+            if ai.features.embeddings:
+                await ai.embed(EmbeddingRequest((self.TEXT,)))
+            if ai.features.generative:
+                stream: Any = ai.stream(self.QUESTION)
+                await anext(stream)
+                await stream.aclose()
+
+        await leaves_the_loop_free(work)
+        await leaves_nothing_behind(work)

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pytest
 from attrs import evolve
+from hypothesis import HealthCheck, given, settings, strategies
 
 from hotswap_ports.errors import FeatureUnsupported
 from hotswap_ports.formatter import (
@@ -19,6 +20,7 @@ from hotswap_ports.formatter import (
     Report,
     Source,
 )
+from hotswap_ports.testing.contracts.conduct import leaves_nothing_behind, leaves_the_loop_free
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -131,3 +133,26 @@ class FormatterContract:
             rendered = await formatter.format(report, format=name)
             live = LIVE.get(rendered.media_type, ())
             assert [each.pattern for each in live if each.search(rendered.text)] == []
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(texts=strategies.lists(strategies.text(max_size=40), min_size=4, max_size=4))
+    async def test_any_text_makes_a_document(self, formatter: Formatter, texts: list[str]) -> None:
+        """Whatever the fields hold, there is a document, and no markup in it but the formatter's own."""
+        title, summary, note, source = texts
+        sources = (Source(source, "https://example.org/"),)
+        report = Report(f"Herons {title}", summary, (KeyPoint(summary, (0,)),), sources=sources, notes=(note,))
+        for name in formatter.features.formats:
+            rendered = await formatter.format(report, format=name)
+            assert "Herons" in rendered.text
+            live = LIVE.get(rendered.media_type, ())
+            assert [each.pattern for each in live if each.search(rendered.text)] == []
+
+    async def test_it_behaves_as_a_guest_should(self, formatter: Formatter) -> None:
+        """Calls leave the event loop free, and neither tasks nor threads nor open files behind."""
+
+        async def work() -> None:
+            for name in formatter.features.formats:
+                await formatter.format(self.REPORT, format=name)
+
+        await leaves_the_loop_free(work)
+        await leaves_nothing_behind(work)

@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 
 from hotswap_ports.errors import FeatureUnsupported, InvalidContent, InvalidRequest, NotFound, TooLarge
 from hotswap_ports.scraper import Fingerprint, Page, Scraper, ScrapeRequest
+from hotswap_ports.testing.contracts.conduct import leaves_nothing_behind, leaves_the_loop_free
 
 FIRST = "The heron stands in the shallow river and waits for fish that swim too near to its long and patient legs."
 SECOND = "In winter the river freezes over, and the heron moves south with the last of the swallows and the cranes."
@@ -191,3 +192,14 @@ class ScraperContract:
         await asyncio.gather(call, return_exceptions=True)
         page: Page = await scraper.scrape(ScrapeRequest(site.article))
         assert FIRST in page.text
+
+    async def test_it_behaves_as_a_guest_should(self, scraper: Scraper, site: Site) -> None:
+        """Calls leave the event loop free, and neither tasks nor threads nor open files behind."""
+
+        async def work() -> None:
+            await scraper.scrape(ScrapeRequest(site.article))
+            with pytest.raises(NotFound):
+                await scraper.scrape(ScrapeRequest(site.missing))
+
+        await leaves_the_loop_free(work)
+        await leaves_nothing_behind(work)

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies
 
 from hotswap_ports.errors import FeatureUnsupported, InvalidRequest
 from hotswap_ports.search import RRF_K, Document, Mode, Search, SearchFeatures, SearchQuery
+from hotswap_ports.testing.contracts.conduct import leaves_nothing_behind, leaves_the_loop_free
 from hotswap_ports.vector import Vector
 
 HERON = "The heron stands in the shallow river and waits for fish."
 TRAIN = "A train leaves the station at noon and crosses the river."
 CAFE = "Café crème is served on the terrace."
+
+Reopen = Callable[[Search], AbstractAsyncContextManager[Search]]
+
+WORDS = ("heron", "river", "train", "café")
+TEXTS = strategies.one_of(strategies.none(), strategies.sets(strategies.sampled_from(WORDS)))
+CHANGES = strategies.lists(strategies.tuples(strategies.sampled_from("abcd"), TEXTS), max_size=12)
+"""Ids, each with the words of its new text, or None where it is removed."""
 
 
 def vector(*values: float, model: str = "m") -> Vector:
@@ -36,6 +46,11 @@ class SearchContract:
     """
 
     pytestmark: ClassVar[object] = pytest.mark.anyio
+
+    @pytest.fixture
+    def reopen(self) -> Reopen | None:
+        """Return a function that closes an index and opens another over the same data; None: skip that."""
+        return None
 
     @staticmethod
     def need(search: Search, *modes: Mode) -> None:
@@ -380,3 +395,49 @@ class SearchContract:
             )
             assert all(len(each.hits) == 500 for each in results)
             assert all(set(ids(each)[:5]) == {f"{part}-7" for part in range(5)} for each in results)
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(changes=CHANGES)
+    async def test_any_changes_leave_what_was_indexed_last(
+        self, search: Search, changes: list[tuple[str, set[str] | None]]
+    ) -> None:
+        """After each change, the count and what each word finds are those of a model."""
+        self.need(search, "lexical")
+        await search.remove(list("abcd"))
+        model: dict[str, set[str]] = {}
+        for id_, words in changes:
+            if words is None:
+                assert await search.remove([id_]) == (model.pop(id_, None) is not None)
+            else:
+                model[id_] = words
+                assert await search.index([Document(id_, " ".join(sorted(words)))]) == 1
+            assert await search.count() == len(model)
+            for word in WORDS:
+                wanted = {each for each, its in model.items() if word in its}
+                assert set(ids(await search.search(SearchQuery(word)))) == wanted
+
+    async def test_what_was_indexed_is_there_after_a_restart(self, search: Search, reopen: Reopen | None) -> None:
+        """A durable index that is closed and opened again finds what it found, and not what was removed."""
+        if not search.features.durable:
+            pytest.skip("the index is not durable")
+        if reopen is None:
+            pytest.skip("the fixture reopen is not there")
+        await search.index([Document(each, f"{HERON} {each}", vector(1, 0), {"id": each}) for each in "abc"])
+        await search.remove(["b"])
+        queries = [SearchQuery("heron", vector(1, 0), mode) for mode in sorted(search.features.modes)]
+        before = [await search.search(each) for each in queries]
+        async with reopen(search) as again:
+            assert [await again.search(each) for each in queries] == before
+            assert await again.count() == 2
+
+    async def test_it_behaves_as_a_guest_should(self, search: Search) -> None:
+        """Calls leave the event loop free, and neither tasks nor threads nor open files behind."""
+
+        async def work() -> None:
+            await search.index([Document(f"{number}", HERON, vector(1, number)) for number in range(20)])
+            for mode in search.features.modes:
+                await search.search(SearchQuery("heron", vector(1, 0), mode))
+            await search.remove([f"{number}" for number in range(20)])
+
+        await leaves_the_loop_free(work)
+        await leaves_nothing_behind(work)

@@ -3,19 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies
 
 from hotswap_ports.errors import Conflict, InvalidContent, InvalidRequest, TooLarge
 from hotswap_ports.storage import MAX_KEY_BYTES, Storage, StorageFeatures
+from hotswap_ports.testing.contracts.conduct import leaves_nothing_behind, leaves_the_loop_free
+
+Reopen = Callable[[Storage], AbstractAsyncContextManager[Storage]]
+
+KEYS = ("a", "a/b", "b", "é")
+STEPS = strategies.lists(
+    strategies.tuples(
+        strategies.sampled_from(("put", "put", "delete", "read", "list")),
+        strategies.sampled_from(KEYS),
+        strategies.binary(max_size=20),
+        strategies.sampled_from(("any", "right", "wrong", "none")),
+    ),
+    max_size=25,
+)
+"""What to do, with which key and value, and which version is expected."""
+_runs = count()
 
 
 class StorageContract:
-    """Tests over a fixture ``storage``: an open, empty storage. Inherit, supply the fixture, done."""
+    """Tests over a fixture ``storage``: an open, empty storage. Inherit, supply the fixture, done.
+
+    Where ``features.durable``, override the fixture ``reopen`` too.
+    """
 
     pytestmark: ClassVar[object] = pytest.mark.anyio
+
+    @pytest.fixture
+    def reopen(self) -> Reopen | None:
+        """Return a function that closes a storage and opens another over the same data; None: skip that."""
+        return None
 
     async def test_features_are_declared(self, storage: Storage) -> None:
         """``features`` is a StorageFeatures."""
@@ -101,7 +129,7 @@ class StorageContract:
         await storage.put_json("count", 0)
 
         async def add_one() -> None:
-            while True:
+            for _ in range(1000):
                 stored = await storage.read("count")
                 assert stored is not None
                 try:
@@ -109,6 +137,7 @@ class StorageContract:
                 except Conflict:
                     continue
                 return
+            raise AssertionError("1,000 tries, and each met a conflict with what had just been read")
 
         await asyncio.gather(*(add_one() for _ in range(10)))
         assert await storage.get_json("count") == 10
@@ -196,7 +225,9 @@ class StorageContract:
         for limit in (1, 5, 6, 12, 100):
             found: list[str] = []
             after: str | None = None
-            while True:
+            pages = 0
+            while pages <= len(keys):
+                pages += 1
                 page = await storage.list("k/", limit=limit, after=after)
                 assert len(page.keys) <= limit
                 found.extend(page.keys)
@@ -205,6 +236,7 @@ class StorageContract:
                 assert page.next == page.keys[-1]
                 after = page.next
             assert found == keys
+            assert pages == -(-len(keys) // limit)
         assert (await storage.list("k/", after="k/055")).keys == tuple(keys[6:])
         assert (await storage.list("k/", after="z")).keys == ()
         assert (await storage.list("k/", after="")).keys == tuple(keys)
@@ -253,3 +285,58 @@ class StorageContract:
             assert await storage.get("key") in (b"old", b"new" * 1000)
         await storage.put("key", b"last")
         assert await storage.get("key") == b"last"
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(steps=STEPS)
+    async def test_any_calls_in_any_order_do_what_a_dict_would(
+        self, storage: Storage, steps: list[tuple[str, str, bytes, str]]
+    ) -> None:
+        """After each step, and whatever it was, keys, values and versions are those of a model."""
+        prefix, model, newest = f"run {next(_runs)}/", dict[str, tuple[bytes, int]](), 0
+        for what, name, value, wish in steps:
+            key, version = prefix + name, model.get(name, (b"", 0))[1]
+            expect = {"any": None, "right": version, "wrong": newest + 1, "none": 0}[wish]
+            refused = expect not in (None, version)
+            if what in ("put", "delete") and refused:
+                with pytest.raises(Conflict):
+                    await (
+                        storage.put(key, value, expect=expect) if what == "put" else storage.delete(key, expect=expect)
+                    )
+            elif what == "put":
+                model[name] = value, await storage.put(key, value, expect=expect)
+                assert model[name][1] > version
+                newest = max(newest, model[name][1])
+            elif what == "delete":
+                assert await storage.delete(key, expect=expect) is (model.pop(name, None) is not None)
+            elif what == "list":
+                wanted = sorted(prefix + each for each in model if each.startswith(name))
+                assert (await storage.list(key)).keys == tuple(wanted)
+            stored = await storage.read(key)
+            assert (None if stored is None else (stored.value, stored.version)) == model.get(name)
+
+    async def test_what_was_stored_is_there_after_a_restart(self, storage: Storage, reopen: Reopen | None) -> None:
+        """A durable storage that is closed and opened again has every value, with its version, and counts on."""
+        if not storage.features.durable:
+            pytest.skip("the storage is not durable")
+        if reopen is None:
+            pytest.skip("the fixture reopen is not there")
+        versions = [await storage.put(f"key {number}", bytes([number])) for number in range(20)]
+        await storage.delete("key 3")
+        async with reopen(storage) as again:
+            found = [await again.read(f"key {number}") for number in range(20)]
+            assert [each.version for each in found if each is not None] == [*versions[:3], *versions[4:]]
+            assert found[3] is None
+            assert [each.value for each in found if each is not None] == [bytes([n]) for n in range(20) if n != 3]
+            assert await again.put("key 3", b"") > max(versions)
+
+    async def test_it_behaves_as_a_guest_should(self, storage: Storage) -> None:
+        """Calls leave the event loop free, and neither tasks nor threads nor open files behind."""
+
+        async def work() -> None:
+            await storage.put("key", bytes(100_000 if storage.features.max_value_bytes is None else 100))
+            await storage.read("key")
+            await storage.list("k")
+            await storage.delete("key")
+
+        await leaves_the_loop_free(work)
+        await leaves_nothing_behind(work)

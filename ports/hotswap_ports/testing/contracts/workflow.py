@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies
 
 from hotswap_ports.errors import InvalidRequest
+from hotswap_ports.testing.contracts.conduct import leaves_nothing_behind
 from hotswap_ports.workflow import ProgressEvent, Workflow, WorkflowFeatures, WorkflowResult
 
 WRONG: Mapping[str, list[Any]] = {
@@ -93,3 +95,21 @@ class WorkflowContract:
             for value in bad:
                 with pytest.raises(InvalidRequest):
                     await workflow.run({**inputs, spec.name: value})
+
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(name=strategies.text(max_size=12), value=strategies.one_of(strategies.none(), strategies.text(max_size=5)))
+    async def test_any_unknown_input_is_refused(
+        self, workflow: Workflow, inputs: Mapping[str, Any], name: str, value: str | None
+    ) -> None:
+        """A name that no input has is an InvalidRequest, whatever it is."""
+        if name not in {each.name for each in workflow.features.inputs}:
+            with pytest.raises(InvalidRequest):
+                await workflow.run({**inputs, name: value})
+
+    async def test_it_behaves_as_a_guest_should(self, workflow: Workflow, inputs: Mapping[str, Any]) -> None:
+        """A run leaves neither tasks nor threads nor open files behind."""
+
+        async def work() -> None:
+            await workflow.run(inputs)
+
+        await leaves_nothing_behind(work)

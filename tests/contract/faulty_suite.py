@@ -1,0 +1,53 @@
+"""Every faulty adapter held to its port's contract; run by ``test_faulty``, which wants each class to fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hotswap_ports.testing import (
+    AIContract,
+    FormatterContract,
+    ScraperContract,
+    SearchContract,
+    StorageContract,
+    WorkflowContract,
+)
+from hotswap_ports.testing.contracts.scraper import Site
+from tests.contract import faulty
+from tests.contract.test_scraper import memory_pages, memory_site
+
+
+def _held(contract: type, fixture: str, adapter: type, *given: Any) -> type:
+    def made(self: object) -> Any:
+        return adapter(*given)
+
+    made.__name__ = fixture
+    return type(f"Test{adapter.__name__}", (contract,), {fixture: pytest.fixture(made), "__doc__": adapter.__doc__})
+
+
+class _Inputs(WorkflowContract):
+    @pytest.fixture
+    def inputs(self) -> dict[str, Any]:
+        return {"words": ("heron",), "times": 2, "loud": True}
+
+
+class _Site(ScraperContract):
+    @pytest.fixture
+    def site(self, scraper: Any) -> Site:
+        return memory_site(scraper)
+
+
+for each in faulty.STORAGES:
+    globals()[f"Test{each.__name__}"] = _held(StorageContract, "storage", each)
+for each in faulty.SEARCHES:
+    globals()[f"Test{each.__name__}"] = _held(SearchContract, "search", each)
+for each in faulty.AIS:
+    globals()[f"Test{each.__name__}"] = _held(AIContract, "ai", each, "In the shallow river.")
+for each in faulty.SCRAPERS:
+    globals()[f"Test{each.__name__}"] = _held(_Site, "scraper", each, memory_pages())
+for each in faulty.FORMATTERS:
+    globals()[f"Test{each.__name__}"] = _held(FormatterContract, "formatter", each)
+for each in faulty.WORKFLOWS:
+    globals()[f"Test{each.__name__}"] = _held(_Inputs, "workflow", each)
