@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import Phase, settings
 
-from hotswap_ports.testing import (
+settings.register_profile("faults", phases=[Phase.explicit, Phase.generate])  # that one is found is enough
+settings.load_profile("faults")  # before the suites are loaded: they take what holds by then
+
+from hotswap_ports.testing import (  # noqa: E402
     AIContract,
     FormatterContract,
     ScraperContract,
@@ -14,9 +18,9 @@ from hotswap_ports.testing import (
     StorageContract,
     WorkflowContract,
 )
-from hotswap_ports.testing.contracts.scraper import Site
-from tests.contract import faulty
-from tests.contract.test_scraper import memory_pages, memory_site
+from hotswap_ports.testing.contracts.scraper import Site  # noqa: E402
+from tests.contract import faulty  # noqa: E402
+from tests.contract.test_scraper import memory_pages, memory_site  # noqa: E402
 
 
 def _held(contract: type, fixture: str, adapter: type, *given: Any) -> type:
