@@ -46,6 +46,8 @@ if TYPE_CHECKING:  # the methods are made by ``Mock``; type checkers are told of
     from hotswap_ports.storage import KeyPage
     from hotswap_ports.workflow import Progress, WorkflowResult
 
+__all__ = ["MockAI", "MockFormatter", "MockScraper", "MockSearch", "MockStorage", "MockWorkflow"]
+
 ANSWER = "This is what the mock was told to say: nothing."
 """What ``MockAI`` completes with where no rule says otherwise."""
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from fnmatch import fnmatchcase
+from itertools import count
 from types import TracebackType
 from typing import Any, Final, Literal, TypeAlias
 
@@ -44,6 +45,8 @@ class Call:
     """What it raised."""
     stream: bool = False
     ended: bool = False
+    begun: int = field(factory=count(1).__next__)
+    """Its place among the calls of all mocks."""
     acting: tuple[Rule, ...] = field(default=(), repr=False)
     """The rules that apply to it, the latest first."""
 
