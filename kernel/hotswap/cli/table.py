@@ -30,6 +30,7 @@ PLUGIN_COMMANDS: Mapping[str, tuple[str, str]] = {
     "disable": ("plugin_disable:disable", "Disable a plugin in hotswap.toml."),
     "graph": ("plugin_graph:graph", "Draw who needs whom."),
     "validate": ("plugin_validate:validate", "Check a plugin's manifest and code."),
+    "test": ("plugin_test:test", "Run a plugin's tests, and say which contracts it keeps."),
 }
 
 COMMON_OPTIONS: Sequence[tuple[str, tuple[str, ...], str, str]] = (

@@ -88,7 +88,7 @@ class PluginHarness:
         residue: bool = True,
     ) -> None:
         self._ports = PortDirectory(ports)
-        self.found = _found(plugin)
+        self.found = find_plugin(plugin)
         self.manifest: Manifest = self.found.manifest
         self._settings = Settings(
             enabled=(self.id,),
@@ -238,7 +238,7 @@ class PluginHarness:
         return Run(result, tuple(progress), self.calls[before:], tokens)
 
 
-def _found(plugin: str | os.PathLike[str]) -> Found:
+def find_plugin(plugin: str | os.PathLike[str]) -> Found:
     """Return a plugin by its folder, or by its id."""
     path = Path(plugin)
     is_path = isinstance(plugin, os.PathLike) or path.exists() or os.sep in str(plugin)
