@@ -20,19 +20,21 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @click.argument("path", type=click.Path(exists=True))
 @click.option("--manifest-only", is_flag=True, help="Do not import the plugin's code.")
+@click.option("--against", metavar="OLD", type=click.Path(exists=True), help="Compare with an older version of it.")
 @click.pass_obj
-def validate(invocation: Invocation, path: str, manifest_only: bool) -> int:
+def validate(invocation: Invocation, path: str, manifest_only: bool, against: str | None) -> int:
     """Check a plugin's manifest and code.
 
     PATH is a plugin's folder or its plugin.toml. The code is imported, in this process and without confinement, and
-    its classes are held against the manifest; --manifest-only leaves that out.
+    its classes are held against the manifest; --manifest-only leaves that out. With --against, what changed since
+    OLD (a folder, or a plugin.toml) has to be allowed by the version.
     """
     from hotswap.cli.output import facts_of, print_block, print_document, print_text
     from hotswap.errors import ManifestInvalid
+    from hotswap.manifest.comparison import Compared
     from hotswap.manifest.reader import read_manifest
 
-    file = Path(path).absolute()
-    file = file / "plugin.toml" if file.is_dir() else file
+    file = _file(path)
     errors: list[HotswapError] = []
     manifest = None
     try:
@@ -41,6 +43,10 @@ def validate(invocation: Invocation, path: str, manifest_only: bool) -> int:
         errors.append(error)
     if manifest is not None and not manifest_only:
         errors += code_problems(manifest, file.parent)
+    compared = None
+    if manifest is not None and against is not None:
+        compared = Compared.of(read_manifest(_file(against)), manifest)
+        errors += [compared.problem] if compared.problem is not None else []
     if invocation.json:
         content: dict[str, Any] = {
             "path": str(file),
@@ -48,14 +54,24 @@ def validate(invocation: Invocation, path: str, manifest_only: bool) -> int:
             "valid": not errors,
             "problems": [{**facts_of(each), "problems": list(getattr(each, "problems", ()))} for each in errors],
         }
+        if compared is not None:
+            content["changes"] = [{"step": each.step.label, "text": each.text} for each in compared.changes]
+            content["step"] = compared.step.label
         print_document(invocation, "plugin-validate/1", content)
         return FAILED if errors else DONE
+    for each in compared.changes if compared is not None else ():
+        print_text(f"{each.step.label}: {each.text}")
     for problem in errors:
         print_block("error", "red", facts_of(problem))
     if manifest is not None and not errors:
         what = "its manifest is" if manifest_only else "its manifest and its code are"
         print_text(f"{manifest.id} {manifest.raw_version}: {what} in order.")
     return FAILED if errors else DONE
+
+
+def _file(path: str) -> Path:
+    file = Path(path).absolute()
+    return file / "plugin.toml" if file.is_dir() else file
 
 
 def code_problems(manifest: Manifest, folder: Path) -> list[HotswapError]:
