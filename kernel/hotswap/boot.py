@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
-from contextlib import suppress
 
 import attrs
 from attrs import frozen
@@ -16,12 +15,12 @@ from hotswap.changes import Changes
 from hotswap.errors import HotswapError, LockInvalid, PluginInitFailed
 from hotswap.guard import describe
 from hotswap.lifecycle import Lifecycle
-from hotswap.loader import Loaded, load_many, undo
+from hotswap.loader import undo
 from hotswap.lock import Lock, read
 from hotswap.manifest import Manifest
 from hotswap.plan import Step, provider_names
 from hotswap.planner import LOCK_NAME
-from hotswap.prepared import check
+from hotswap.prepared import Prepared, prepare_many
 from hotswap.resolver.model import Chosen, Solution
 from hotswap.states import State
 from hotswap_ports import NotReady
@@ -53,7 +52,7 @@ class Boot:
         self._retrying: asyncio.Task[None] | None = None
         self._waiting: dict[str, Chosen] = {}
         self._changed = asyncio.Event()
-        self._loaded: dict[str, Loaded | HotswapError] = {}
+        self._prepared: dict[str, Prepared | HotswapError] = {}
         self.activation = Activation(lifecycle, lambda: changes.settings, self._not_awake)
         self.problems: list[HotswapError] = []
 
@@ -79,25 +78,21 @@ class Boot:
         self._settle(solution.plugins)
         for chosen in solution.plugins:
             self._lifecycle.note(chosen.id, State.RESOLVED, chosen.reason)
-        self._loaded = await self._load(solution.plugins)
+        self._prepared = await self._prepare(solution.plugins)
         for chosen in solution.plugins:
             if not await self._open(chosen):
                 self._settle([each for each in changes.solution.plugins if each.id != chosen.id])
-        for left_over in self._loaded.values():
-            if isinstance(left_over, Loaded):
-                undo(left_over)
+        for left_over in self._prepared.values():
+            if isinstance(left_over, Prepared):
+                undo(left_over.loaded)
         self._lifecycle.wiring.settled = True
 
-    async def _load(self, plugins: Iterable[Chosen]) -> dict[str, Loaded | HotswapError]:
+    async def _prepare(self, plugins: Iterable[Chosen]) -> dict[str, Prepared | HotswapError]:
         """Import the code of those that will be opened, in one thread; not of one that may not run as it is set up."""
-        changes, founds = self._changes, []
-        for chosen in plugins:
-            found = changes.planner.catalog.get(chosen.id, chosen.version)
-            if not may_rest(found, changes.settings):
-                with suppress(HotswapError):  # raised again when it is its turn to be opened
-                    check(found, changes.settings, self._lifecycle.environ)
-                    founds.append(found)
-        return await load_many(founds, self._lifecycle.ports, changes.settings.open_timeout)
+        changes, life = self._changes, self._lifecycle
+        founds = (changes.planner.catalog.get(chosen.id, chosen.version) for chosen in plugins)
+        opening = [found for found in founds if not may_rest(found, changes.settings)]
+        return await prepare_many(opening, life.ports, changes.settings, life.environ)
 
     def _settle(self, plugins: Sequence[Chosen]) -> None:
         """Take these for the solution: what failed is no part of it, so that nobody counts on it."""
@@ -132,8 +127,8 @@ class Boot:
             return False
         step = Step("start", chosen.id, after=found.manifest.raw_version, reason=chosen.reason)
         plan = attrs.evolve(changes.no_steps(changes.settings), steps=(step,))
-        loaded = {chosen.id: self._loaded.pop(chosen.id)} if chosen.id in self._loaded else {}
-        return await self._try(chosen, self._lifecycle.apply(plan, {chosen.id: found}, loaded=loaded))
+        prepared = {chosen.id: self._prepared.pop(chosen.id)} if chosen.id in self._prepared else {}
+        return await self._try(chosen, self._lifecycle.apply(plan, {chosen.id: found}, prepared=prepared))
 
     async def _rest(self, found: Found) -> None:
         self.activation.rest(found)

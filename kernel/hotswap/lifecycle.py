@@ -25,7 +25,6 @@ from hotswap.guard import describe
 from hotswap.hooks import Hooks
 from hotswap.instance import Instance
 from hotswap.keeper import to_the_end
-from hotswap.loader import Loaded
 from hotswap.manifest import Manifest
 from hotswap.opening import Opening
 from hotswap.plan import Plan
@@ -94,7 +93,7 @@ class Lifecycle:
         found: Mapping[str, Found],
         *,
         fresh: Collection[str] = (),
-        loaded: Mapping[str, Loaded | HotswapError] = MappingProxyType({}),
+        prepared: Mapping[str, Prepared | HotswapError] = MappingProxyType({}),
         switched: Callable[[], None] = lambda: None,
     ) -> Left:
         """Carry out a plan up to its switch, and return what it took out of service, for ``retire``.
@@ -104,7 +103,7 @@ class Lifecycle:
         Args:
             found: where the plugins that the plan opens are.
             fresh: those whose code is to be imported anew.
-            loaded: what came of importing the code of those for which that was done before.
+            prepared: what came of preparing those for which that was done before.
             switched: called within the switch: from then on the plan is in force, whatever comes after.
 
         Raises:
@@ -118,7 +117,7 @@ class Lifecycle:
             # Consumers before what they consume: stops come in that order, replacements in the order of their opening.
             leaving = [*plan.subjects("stop"), *reversed(plan.subjects("replace"))]
             closing = [self.instances[each] for each in leaving if each in self.instances]
-            attempt = Opening(self, plan, closing, fresh, loaded)
+            attempt = Opening(self, plan, closing, fresh, prepared)
             return await self._carry_out(attempt, plan, opening, closing, switched)
         finally:
             for each in kept:

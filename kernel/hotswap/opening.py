@@ -18,7 +18,7 @@ from hotswap.guard import describe
 from hotswap.handover import Handed, stateful
 from hotswap.holding import Held, Hold
 from hotswap.instance import Instance
-from hotswap.loader import Loaded, undo
+from hotswap.loader import undo
 from hotswap.plan import Plan
 from hotswap.prepared import Prepared, prepare
 from hotswap.slots import Slot
@@ -36,7 +36,7 @@ class Opening:
     Args:
         closing: what leaves in the same plan.
         fresh: ids of plugins whose code is imported anew.
-        loaded: what came of importing the code of plugins for which that was done before.
+        prepared: what came of preparing plugins for which that was done before.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Opening:
         plan: Plan,
         closing: Iterable[Instance],
         fresh: Collection[str],
-        loaded: Mapping[str, Loaded | HotswapError],
+        prepared: Mapping[str, Prepared | HotswapError],
     ) -> None:
         self.opened: list[Instance] = []
         self.errors: list[Exception] = []
@@ -54,7 +54,7 @@ class Opening:
         self._plan = plan
         self._leaving = {each.id: each for each in closing}
         self._fresh = fresh
-        self._loaded = loaded
+        self._prepared_before = prepared
         self._prepared: list[Prepared] = []
         self._notes: dict[str, Note | None] = {}
         self._holds: list[Hold] = []
@@ -84,8 +84,12 @@ class Opening:
     async def _prepare(self, found: Found) -> None:
         life = self._life
         life.note(found.id, State.LOADING, "its code is being imported")
-        fresh, loaded = found.id in self._fresh, self._loaded.get(found.id)
-        ready = await prepare(found, life.ports, self._plan.settings, life.environ, fresh=fresh, loaded=loaded)
+        ready = self._prepared_before.get(found.id)
+        if isinstance(ready, HotswapError):
+            raise ready
+        if ready is None:
+            fresh = found.id in self._fresh
+            ready = await prepare(found, life.ports, self._plan.settings, life.environ, fresh=fresh)
         self._prepared.append(ready)
         life.remember(ready)
 

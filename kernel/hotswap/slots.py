@@ -135,6 +135,10 @@ class SlotTable:
             for slot in slots.values():
                 slot.generation = slot.empty(error)
 
+    def ports(self) -> list[type[Port]]:
+        """Return the ports that have a slot."""
+        return [next(iter(each.values())).port for each in self._slots.values() if each]
+
     def of_port(self, port: str) -> list[Slot]:
         """Return the selected slot of a port and all others that lead to one of its providers."""
         return list(self._slots.get(port, {}).values())

@@ -35,7 +35,7 @@ def entry_point_of(found: Found, text: str) -> EntryPoint:
     One in a plain folder gets a root of its own each time.
     """
     inner = _dotted(text)
-    folder = os.path.abspath(found.path)
+    folder = os.path.abspath(found.folder)
     if found.package is None:
         root = f"{NAMESPACE}.{found.id.replace('-', '_')}_{next(_numbers)}"
         return EntryPoint(root, _join(root, inner), folder, has_own_name=True)

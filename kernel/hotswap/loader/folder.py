@@ -5,22 +5,24 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from importlib.machinery import ModuleSpec
-from importlib.util import module_from_spec, spec_from_file_location
+from collections.abc import Collection, Sequence
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
+from importlib.util import module_from_spec
 from types import ModuleType
 
 from hotswap.loader.module_set import ModuleSet, bind
-from hotswap.loader.source import SourceLoader
+from hotswap.loader.source import SourceLoader, cache_of
 
 NAMESPACE = "hotswap_loaded"
 """The package around those folders. It has no place on disk."""
+_INIT = "__init__"
 
 
 class FolderModules(ModuleSet):
     """The modules of one load of a plugin folder.
 
-    Its package and its entry module are executed without a search, where the listing of the folder leaves no doubt:
-    that is most of what an import costs. All others are found by the import system.
+    While its entry module is imported, what lies beside it is found in one listing of the folder, where that leaves no
+    doubt: searching is most of what an import costs. All others are found by the import system.
     """
 
     has_own_name = True
@@ -29,22 +31,40 @@ class FolderModules(ModuleSet):
         super().__init__(root, loader, folder)
         self._path = folder
         self._loader = loader
+        self._files: Collection[str] = ()
+        self._cached = (cache_of(os.path.join(folder, f"{_INIT}.py")) or "").rpartition(_INIT)
 
     def import_module(self, name: str) -> ModuleType:
         """Import a module of this set for the first time."""
-        files = os.listdir(self._path)
-        package = self._run_package("__init__.py" in files)
+        self._files = set(os.listdir(self._path))
+        try:
+            return self._import(name)
+        finally:
+            self._files = ()
+
+    def invalidate_caches(self) -> None:
+        """Look into the folders anew."""
+        self._files = ()
+        super().invalidate_caches()
+
+    def find_spec(self, name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+        """Find a module of this set, as a finder on ``sys.meta_path`` does."""
+        package, _, part = name.rpartition(".")
+        if package == self.root and path == [self._path] and self._is_source(part):
+            return self._spec(name, part)
+        return super().find_spec(name, path)
+
+    def _import(self, name: str) -> ModuleType:
+        has_code = f"{_INIT}.py" in self._files
+        package = self._run_package(has_code)
         if name == self.root:
-            if "__init__.py" not in files:
-                raise ModuleNotFoundError(f"No module named '__init__' in {self._path}", name=name)
+            if not has_code:
+                raise ModuleNotFoundError(f"No module named {_INIT!r} in {self._path}", name=name)
             return package
         part = name[len(self.root) + 1 :]
-        if name in sys.modules or [each for each in files if each.partition(".")[0] == part] != [f"{part}.py"]:
+        if name in sys.modules or not self._is_source(part):
             return importlib.import_module(name)
-        path = os.path.join(self._path, f"{part}.py")
-        spec = spec_from_file_location(name, path, loader=self._loader(name, path), submodule_search_locations=None)
-        assert spec is not None
-        module = _run(spec)
+        module = _run(self._spec(name, part))
         setattr(package, part, module)
         return module
 
@@ -52,14 +72,28 @@ class FolderModules(ModuleSet):
         if NAMESPACE not in sys.modules:
             space = sys.modules[NAMESPACE] = ModuleType(NAMESPACE)
             space.__path__ = []
-        path = os.path.join(self._path, "__init__.py")
-        loader = self._loader(self.root, path)  # without code it still finds the files beside it (importlib.resources)
-        spec = ModuleSpec(self.root, loader, origin=path, is_package=True)
+        spec = self._spec(self.root, _INIT)  # without code it still finds the files beside it (importlib.resources)
         spec.submodule_search_locations = [self._path]
         spec.has_location = has_code
         module = _run(spec, has_code)
         bind(self.root, module)
         return module
+
+    def _is_source(self, part: str) -> bool:
+        """Return whether a name means a source file of the folder, and nothing that would be found before that."""
+        files = self._files
+        return (
+            f"{part}.py" in files and part not in files and not any(part + each in files for each in EXTENSION_SUFFIXES)
+        )
+
+    def _spec(self, name: str, part: str) -> ModuleSpec:
+        path = f"{self._path}{os.sep}{part}.py"
+        before, _, after = self._cached
+        cached = f"{before}{part}{after}" if after else None
+        spec = ModuleSpec(name, self._loader(name, path, cached=cached), origin=path)
+        spec.cached = cached
+        spec.has_location = True
+        return spec
 
 
 def _run(spec: ModuleSpec, has_code: bool = True) -> ModuleType:
