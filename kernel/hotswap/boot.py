@@ -12,6 +12,7 @@ from loguru import logger
 from hotswap.activation import Activation, may_rest
 from hotswap.catalog import Found
 from hotswap.changes import Changes
+from hotswap.collecting import SELDOM_COLLECTED
 from hotswap.errors import HotswapError, LockInvalid, PluginInitFailed
 from hotswap.guard import describe
 from hotswap.lifecycle import Lifecycle
@@ -59,7 +60,8 @@ class Boot:
     async def start(self) -> None:
         """Solve, then open in the solution's order; whoever wants to hear of it is told when all is done."""
         async with self._changes.turn:
-            await self._open_all()
+            with SELDOM_COLLECTED:
+                await self._open_all()
             news = self._lifecycle.take_news()
         self.problems += [each for each in await self._lifecycle.tell(news) if isinstance(each, HotswapError)]
         self._changes.committed.append(self._changed.set)
@@ -168,12 +170,13 @@ class Boot:
 
     def _missing(self, chosen: Chosen, manifest: Manifest) -> list[str]:
         """Return the plugins that this one needs and that are not open."""
-        needed = [each.id for each in manifest.dependencies if not each.optional]
+        life = self._lifecycle
+        missing = {each.id for each in manifest.dependencies if not each.optional and not life.has(each.id)}
         for each in manifest.requires:
             provider = chosen.ports.get(each.port)
-            if not each.optional and provider and not self._lifecycle.wiring.providers(each.port):
-                needed.append(provider)
-        return sorted({each for each in needed if not self._lifecycle.has(each)})
+            if provider and not each.optional and not life.has(provider) and not life.wiring.providers(each.port):
+                missing.add(provider)
+        return sorted(missing)
 
     async def _retry(self) -> None:
         """Try what waits: after a while where something was not ready, and whenever something else was changed."""

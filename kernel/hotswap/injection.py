@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import types
+from abc import ABCMeta
 from collections.abc import Callable, Collection, Mapping
 from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -115,7 +116,7 @@ def _plainly_asked(target: Any) -> list[_Asked] | None:
 
 def _is_plain_class(target: Any) -> bool:
     """Return whether nothing but ``__init__`` says how ``target`` is called."""
-    if not isinstance(target, type) or type(target).__call__ is not type.__call__:
+    if type(target) not in (type, ABCMeta):
         return False
     return target.__new__ is object.__new__ and not hasattr(target, "__signature__")
 

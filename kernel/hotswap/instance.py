@@ -96,7 +96,7 @@ class Instance:
     def _is_plain(self) -> bool:
         """Return whether nothing but constructors is run to open it, so that there is nothing to undo in a task."""
         loaded = self.prepared.loaded
-        managers = any(issubclass(each, AbstractAsyncContextManager) for each in loaded.adapters.values())
+        managers = any(_is_manager(each) for each in loaded.adapters.values())
         asks = any(each.kind == "context" for each in self.prepared.needs)
         return loaded.plugin_class is Plugin and not managers and not asks and not Keeper.watchers
 
@@ -180,12 +180,13 @@ class Instance:
         return Handed(self.manifest.raw_version, states)
 
     async def _restore(self) -> None:
-        parts = stateful(self.parts())
-        handed = await self._take() if self._take is not None and parts else None
-        self._take = None
-        for key, state in handed.states.items() if handed is not None else ():
+        take, self._take = self._take, None
+        parts = {} if take is None else stateful(self.parts())
+        handed = await take() if take is not None and parts else None
+        if handed is None:
+            return
+        for key, state in handed.states.items():
             if key in parts:
-                assert handed is not None
                 await self._guard.step("restore", partial(parts[key].restore, state, handed.version))
 
     async def _validate(self, plugin: Plugin) -> None:
@@ -213,9 +214,9 @@ class Instance:
 
     async def _enter(self, adapter: Port) -> Port:
         """Enter an adapter that is an async context manager; it is left when the plugin closes."""
-        if not isinstance(adapter, AbstractAsyncContextManager):
+        if not _is_manager(type(adapter)):
             return adapter
-        entered: object = await self.stack.enter_async_context(adapter)
+        entered: object = await self.stack.enter_async_context(cast("AbstractAsyncContextManager[object]", adapter))
         if entered is None:
             return adapter
         port = port_of(type(adapter))
@@ -274,3 +275,8 @@ class Instance:
             if isinstance(error, KeyboardInterrupt) or cancelling() > before:
                 raise
             return Health("unhealthy", f"health(): {ending(error)}")
+
+
+def _is_manager(cls: type) -> bool:
+    """Return whether objects of a class are entered and left; asking the abstract class takes far longer."""
+    return hasattr(cls, "__aenter__") and hasattr(cls, "__aexit__")

@@ -105,16 +105,17 @@ class Opening:
         self._ahead.consumers.add(instance.consumer.key)
         await instance.open(None if old is None else lambda: self._take(old))
         self.opened.append(instance)
-        self._ahead.add += instance.generations
+        self._ahead.add(instance.generations)
         self._fill_empty(instance)
 
     def _fill_empty(self, instance: Instance) -> None:
         """Let an opened plugin serve ports that nobody serves: plugins that open after it may call it at once."""
         wiring = self._life.wiring
-        served = {each.provider.port for each in instance.generations if wiring.providers(each.provider.port)}
-        empty = [each for each in instance.generations if each.provider.port not in served]
-        wiring.switch(self._life.ports_of(empty), empty, ())
-        wiring.lend(each for each in instance.generations if each.provider.port in served)
+        served = [each for each in instance.generations if wiring.providers(each.provider.port)]
+        wiring.lend(served)
+        if len(served) < len(instance.generations):
+            empty = [each for each in instance.generations if each not in served]
+            wiring.switch(self._life.ports_of(empty), empty, ())
 
     async def _take(self, old: Instance) -> Handed | None:
         """Return the state of the old generation; from here on it gets no new calls and has none left."""

@@ -35,7 +35,7 @@ class LiveMapping(Mapping[str, Port]):
         self._port = port
         self._consumer = consumer
 
-    def _names(self) -> list[str]:
+    def _names(self) -> Collection[str]:
         return self._consumer.others(self._port.PORT, self._wiring.names(self._port.PORT))
 
     def __getitem__(self, name: str) -> Port:
@@ -129,12 +129,11 @@ class Wiring(Switchboard):
         return cast("P", self._handle(port, name, consumer))
 
     def _problem(
-        self, port: str, name: str | None, names: Iterable[str], consumer: Consumer = APPLICATION
+        self, port: str, name: str | None, names: Collection[str], consumer: Consumer = APPLICATION
     ) -> HotswapError | None:
         """Return why none of the providers called ``names`` would serve a consumer."""
         if name is not None:
-            names = list(names)
-            return None if name in names else ProviderNotFound(port, name, names)
+            return None if name in names else ProviderNotFound(port, name, list(names))
         chosen = self.choose(port, consumer.others(port, names), consumer.besides(port))
         return chosen if isinstance(chosen, HotswapError) else None
 
