@@ -1,8 +1,8 @@
 """Automatic garbage collection while a kernel comes up.
 
 Nearly all that is made then stays, and CPython would look through the youngest of it after every 700 objects, and
-through all of it time and again: a quarter of the time. It is never switched off, since what a plugin does meanwhile may
-make garbage and take long; and nothing is frozen, since most objects in the process are not the kernel's.
+through all of it time and again: a quarter of the time. It is never switched off, since what a plugin does meanwhile
+may make garbage and take long; and nothing is frozen, since most objects in the process are not the kernel's.
 """
 
 from __future__ import annotations

@@ -21,10 +21,13 @@ def thresholds() -> Iterator[None]:
 
 def test_within_the_block_collections_are_rare() -> None:
     """And after it they come as often as before, also when it was left by an error."""
-    with pytest.raises(ZeroDivisionError), SeldomCollected():
+    seldom = SeldomCollected()
+    with seldom:
         assert gc.get_threshold() == (SELDOM, 10, 10)
         assert gc.isenabled()
-        _ = 1 / 0
+    assert gc.get_threshold() == (700, 10, 10)
+    with pytest.raises(ZeroDivisionError), seldom:
+        raise ZeroDivisionError
     assert gc.get_threshold() == (700, 10, 10)
 
 
