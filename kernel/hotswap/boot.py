@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 
-import attrs
 from attrs import frozen
 from loguru import logger
 
@@ -19,7 +18,7 @@ from hotswap.lifecycle import Lifecycle
 from hotswap.loader import undo
 from hotswap.lock import Lock, read
 from hotswap.manifest import Manifest
-from hotswap.plan import Step, provider_names
+from hotswap.plan import Plan, Step, provider_names
 from hotswap.planner import LOCK_NAME
 from hotswap.prepared import Prepared, prepare_many
 from hotswap.resolver.model import Chosen, Solution
@@ -80,19 +79,19 @@ class Boot:
         self._settle(solution.plugins)
         for chosen in solution.plugins:
             self._lifecycle.note(chosen.id, State.RESOLVED, chosen.reason)
-        self._prepared = await self._prepare(solution.plugins)
+        founds = {each.id: changes.planner.catalog.get(each.id, each.version) for each in solution.plugins}
+        self._prepared = await self._prepare(founds.values())
         for chosen in solution.plugins:
-            if not await self._open(chosen):
+            if not await self._open(chosen, founds[chosen.id]):
                 self._settle([each for each in changes.solution.plugins if each.id != chosen.id])
         for left_over in self._prepared.values():
             if isinstance(left_over, Prepared):
                 undo(left_over.loaded)
         self._lifecycle.wiring.settled = True
 
-    async def _prepare(self, plugins: Iterable[Chosen]) -> dict[str, Prepared | HotswapError]:
+    async def _prepare(self, founds: Iterable[Found]) -> dict[str, Prepared | HotswapError]:
         """Import the code of those that will be opened, in one thread; not of one that may not run as it is set up."""
         changes, life = self._changes, self._lifecycle
-        founds = (changes.planner.catalog.get(chosen.id, chosen.version) for chosen in plugins)
         opening = [found for found in founds if not may_rest(found, changes.settings)]
         return await prepare_many(opening, life.ports, changes.settings, life.environ)
 
@@ -117,10 +116,9 @@ class Boot:
             self.problems.append(error)
             return None
 
-    async def _open(self, chosen: Chosen) -> bool:
+    async def _open(self, chosen: Chosen, found: Found) -> bool:
         """Open a plugin on the way up; return whether it is open."""
-        changes = self._changes
-        found = changes.planner.catalog.get(chosen.id, chosen.version)
+        changes, life = self._changes, self._lifecycle
         if may_rest(found, changes.settings):
             return await self._try(chosen, self._rest(found))
         missing = self._missing(chosen, found.manifest)
@@ -128,9 +126,10 @@ class Boot:
             self._wait(chosen, f"it waits for {', '.join(missing)}", blocked_by=missing)
             return False
         step = Step("start", chosen.id, after=found.manifest.raw_version, reason=chosen.reason)
-        plan = attrs.evolve(changes.no_steps(changes.settings), steps=(step,))
+        selected = life.wiring.selected
+        plan = Plan((step,), changes.solution, changes.settings, selected, changes.providers, changes.revision)
         prepared = {chosen.id: self._prepared.pop(chosen.id)} if chosen.id in self._prepared else {}
-        return await self._try(chosen, self._lifecycle.apply(plan, {chosen.id: found}, prepared=prepared))
+        return await self._try(chosen, life.apply(plan, {chosen.id: found}, prepared=prepared))
 
     async def _rest(self, found: Found) -> None:
         self.activation.rest(found)

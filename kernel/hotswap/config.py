@@ -81,6 +81,8 @@ def _frozen(
     values: Mapping[str, Any], schema: Any, root: Mapping[str, Any], plugin: str, hidden: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any], set[str]]:
     """Return ``values`` made read-only, the same masked, and the texts that are secret."""
+    if not values:
+        return {}, {}, set()
     from hotswap.manifest.settings_schema import property_of
 
     frozen, masked, secrets = {}, {}, set()

@@ -113,8 +113,9 @@ def switch(
     come, leave = tuple(come), tuple(leave)
     gone = [entry for each in leave for entry in each._in_force]
     new = [entry for each in come for entry in each._pending]
-    if dry:
+    if dry and (gone or new):
         registry.ordered(gone, new)
+    if dry:
         return
     registry.replace(gone, new)
     for each in leave:

@@ -94,8 +94,12 @@ def _plainly_asked(target: Any) -> list[_Asked] | None:
 
     None for any other: ``parameters_of`` knows them all, and takes ten times as long.
     """
-    function = getattr(target, "__init__", None)
-    if not isinstance(function, types.FunctionType) or function.__dict__ or not _is_plain_class(target):
+    if not _is_plain_class(target):
+        return None
+    function = target.__init__
+    if function is object.__init__:
+        return []
+    if not isinstance(function, types.FunctionType) or function.__dict__:
         return None
     code, globals_ = function.__code__, function.__globals__
     if code.co_posonlyargcount or not code.co_argcount or code.co_flags & (CO_VARARGS | CO_VARKEYWORDS):
@@ -191,7 +195,7 @@ def _bare(annotation: Any) -> tuple[Any, str | None, bool]:
     """Return the annotation without ``Annotated`` and ``| None``, the text annotated, and whether None was allowed."""
     name: str | None = None
     optional = False
-    while True:
+    while not isinstance(annotation, type):
         if get_origin(annotation) is Annotated:
             annotation, *extras = get_args(annotation)
             name = name or next((each for each in extras if isinstance(each, str)), None)
@@ -201,4 +205,5 @@ def _bare(annotation: Any) -> tuple[Any, str | None, bool]:
                 return annotation, name, optional
             annotation, optional = rest[0], True
         else:
-            return annotation, name, optional
+            break
+    return annotation, name, optional

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -96,9 +96,9 @@ class Instance:
     def _is_plain(self) -> bool:
         """Return whether nothing but constructors is run to open it, so that there is nothing to undo in a task."""
         loaded = self.prepared.loaded
-        managers = any(_is_manager(each) for each in loaded.adapters.values())
-        asks = any(each.kind == "context" for each in self.prepared.needs)
-        return loaded.plugin_class is Plugin and not managers and not asks and not Keeper.watchers
+        if loaded.plugin_class is not Plugin or Keeper.watchers or _asks_for_context(self.prepared.needs):
+            return False
+        return not any(map(_is_manager, loaded.adapters.values()))
 
     def keep(self) -> asyncio.Task[None] | None:
         """Return the task in which it is kept; a plain one gets it now, for those who want to see its end."""
@@ -202,7 +202,7 @@ class Instance:
         return evolve(health, message=self._redact(str(health.message)))
 
     def _construct(self, step: str, cls: type[T], needs: tuple[Need, ...]) -> T:
-        context = self.context if any(each.kind == "context" for each in needs) else None
+        context = self.context if _asks_for_context(needs) else None
 
         def make() -> T:
             return self._wiring.construct(
@@ -275,6 +275,10 @@ class Instance:
             if isinstance(error, KeyboardInterrupt) or cancelling() > before:
                 raise
             return Health("unhealthy", f"health(): {ending(error)}")
+
+
+def _asks_for_context(needs: Iterable[Need]) -> bool:
+    return "context" in [each.kind for each in needs]
 
 
 def _is_manager(cls: type) -> bool:

@@ -109,13 +109,14 @@ class Lifecycle:
         Raises:
             HotswapError, NotReady: it could not be done, and everything is as it was; a note says what was undone.
         """
-        kept = [each for each in plan.subjects("stop", "replace") if each in self.dormant]
+        replaced, stopped = plan.subjects("replace"), plan.subjects("stop")
+        kept = [each for each in (*stopped, *replaced) if each in self.dormant]
         try:
             starting = {each for each in found if each not in self.dormant or each in kept}
             await self._wake_for(plan, found, kept)
             opening = [found[each] for each in plan.subjects("start", "replace") if each in starting]
             # Consumers before what they consume: stops come in that order, replacements in the order of their opening.
-            leaving = [*plan.subjects("stop"), *reversed(plan.subjects("replace"))]
+            leaving = [*stopped, *reversed(replaced)]
             closing = [self.instances[each] for each in leaving if each in self.instances]
             attempt = Opening(self, plan, closing, fresh, prepared)
             return await self._carry_out(attempt, plan, opening, closing, switched)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from hotswap.catalog import Found, trust_of
 from hotswap.config import Config, effective_config
@@ -17,6 +17,13 @@ from hotswap.settings import Settings
 from hotswap.trust import Grants, Trust, grants_for, in_process
 
 
+def _all_needs(prepared: Prepared) -> tuple[Need, ...]:
+    needs = prepared.plugin_needs
+    for each in prepared.adapter_needs.values():
+        needs += each
+    return needs
+
+
 @frozen
 class Prepared:
     """A plugin whose code is in, whose settings hold, and whose constructors were read; nothing is constructed yet."""
@@ -27,11 +34,8 @@ class Prepared:
     grants: Grants
     plugin_needs: tuple[Need, ...] = ()
     adapter_needs: Mapping[Provide, tuple[Need, ...]] = field(factory=dict)
-
-    @property
-    def needs(self) -> list[Need]:
-        """Return all that has to be injected."""
-        return [*self.plugin_needs, *(need for needs in self.adapter_needs.values() for need in needs)]
+    needs: tuple[Need, ...] = field(init=False, default=Factory(_all_needs, takes_self=True))
+    """All that has to be injected."""
 
 
 def check_trust(found: Found, settings: Settings) -> Trust:

@@ -95,7 +95,7 @@ class Switchboard:
 
     def in_order(self, port: str, selection: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Return a selection of a port: those that are unwell stand behind the others."""
-        return in_order(port, self.selected.get(port, ()), self.unwell)
+        return in_order(port, selection.get(port, ()), self.unwell)
 
     def lend(self, generations: Iterable[Generation]) -> None:
         """Let handles by name reach providers that are not in force yet, until they are or are gone."""

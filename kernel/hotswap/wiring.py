@@ -107,7 +107,7 @@ class Wiring(Switchboard):
         """Return a handle. What a plan opens is led to what that plan puts in force, before everybody else is."""
         besides = consumer.besides(port.PORT) if name is None else ""
         slot = self.slot(port, name, besides)
-        handle = self.slots.handle(port, name, consumer.key, besides)
+        handle = self.slots.handle(slot, consumer.key)
         coming = self.preview(slot, consumer.key)
         if coming is not None:
             slot.pin(consumer.key, coming)
