@@ -64,7 +64,7 @@ class Instance:
         self._shut = False
         self._redact = prepared.config.redact
         self._guard = Guard(self.id, settings.open_timeout, self._redact)
-        self._keeper = Keeper(f"hotswap: {self.id} {self.manifest.raw_version}", self._open, self._undo)
+        self._kept: Keeper | None = None
         self._hooks = hooks
         self._context: Context | None = None
 
@@ -88,6 +88,12 @@ class Instance:
         return self._context
 
     @property
+    def _keeper(self) -> Keeper:
+        if self._kept is None:
+            self._kept = Keeper(f"hotswap: {self.id} {self.manifest.raw_version}", self._open, self._undo)
+        return self._kept
+
+    @property
     def watches_config(self) -> bool:
         """Return whether the plugin follows changes of its settings by itself."""
         return self._context is not None and self._context.watches_config
@@ -102,9 +108,9 @@ class Instance:
 
     def keep(self) -> asyncio.Task[None] | None:
         """Return the task in which it is kept; a plain one gets it now, for those who want to see its end."""
-        if self.plugin is not None:
+        if self.plugin is not None and not self._shut:
             self._keeper.adopt()
-        return self._keeper.task
+        return None if self._kept is None else self._kept.task
 
     async def open(self, take: Take | None = None) -> None:
         """Construct and start everything; callers see nothing of it yet.
@@ -233,7 +239,7 @@ class Instance:
     async def shut(self) -> list[Exception]:
         """Do as ``close``, and keep the code: this generation may have to be opened again."""
         self._shut = True
-        return await self._keeper.close()
+        return [] if self._kept is None else await self._kept.close()
 
     async def close(self) -> list[Exception]:
         """Stop, clean up, undo; then drop the code. Return what went wrong: closing always goes to its end."""
@@ -260,7 +266,7 @@ class Instance:
         """Ask the plugin how it is; one that raises or does not answer in time is unhealthy."""
         if self.plugin is None:
             return Health("unhealthy", "it is not open")
-        if self._keeper.gave_up:
+        if self._kept is not None and self._kept.gave_up:
             return Health("unhealthy", "a task of its own has failed, and ended it")
         before = cancelling()
         limit = asyncio.timeout(seconds)

@@ -139,7 +139,7 @@ class Lifecycle:
 
     def point(self, plan: Plan) -> None:
         """Carry out a plan that opens and closes nothing: ports lead elsewhere, and that is all."""
-        self.wiring.selected = dict(plan.selected)
+        self.wiring.selected = plan.selected
         for port in plan.subjects("select"):
             self.wiring.lead(self.ports.get(port))
 
@@ -233,10 +233,11 @@ class Lifecycle:
     def _switch(self, plan: Plan, opened: list[Instance], closing: list[Instance]) -> None:
         """Put the new solution in force. No await in here: no call sees a part of it."""
         add = [each for instance in opened for each in instance.generations]
-        asleep = [self.dormant.pop(each) for each in plan.subjects("stop", "replace") if each in self.dormant]
+        out = plan.subjects("stop", "replace") if self.dormant else ()
+        asleep = [self.dormant.pop(each) for each in out if each in self.dormant]
         remove = [each for instance in closing for each in instance.generations]
         remove += [each for gone in asleep for each in gone.generations]
-        self.wiring.selected = dict(plan.selected)
+        self.wiring.selected = plan.selected
         changed = {port.PORT: port for port in self.ports_of([*add, *remove])}
         for name in plan.subjects("select"):
             if name in self.ports:

@@ -58,7 +58,7 @@ class Switchboard:
 
     def __init__(self, slots: SlotTable, selected: Mapping[str, tuple[str, ...]]) -> None:
         self.slots = slots
-        self.selected = dict(selected)
+        self.selected = selected
         self.settled = False
         """Set once the kernel is up: from then on the provider in use stays when another one comes."""
         self.unwell: dict[tuple[str, str], str] = {}
@@ -95,7 +95,8 @@ class Switchboard:
 
     def in_order(self, port: str, selection: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Return a selection of a port: those that are unwell stand behind the others."""
-        return in_order(port, selection.get(port, ()), self.unwell)
+        selected = selection.get(port, ())
+        return in_order(port, selected, self.unwell) if self.unwell else selected
 
     def lend(self, generations: Iterable[Generation]) -> None:
         """Let handles by name reach providers that are not in force yet, until they are or are gone."""
@@ -182,7 +183,8 @@ class Switchboard:
 
         Calls that another provider of the port makes to it are no part of a trial: a candidate would be led to itself.
         """
-        for layer, route in sorted(self._routes.get(slot.port.PORT, {}).items()):
+        routes = self._routes.get(slot.port.PORT)
+        for layer, route in sorted(routes.items()) if routes else ():
             policy = route(generation) if layer is not Layer.TRIAL or not slot.besides else None
             if policy is not None:
                 generation = relayed(slot.port, generation.provider, policy, generation.number, generation.redact)
