@@ -87,6 +87,7 @@ class Boot:
         for left_over in self._prepared.values():
             if isinstance(left_over, Prepared):
                 undo(left_over.loaded)
+        self._prepared.clear()
         self._lifecycle.wiring.settled = True
 
     async def _prepare(self, founds: Iterable[Found]) -> dict[str, Prepared | HotswapError]:
