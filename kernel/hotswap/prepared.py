@@ -94,14 +94,14 @@ async def prepare_many(
         try:
             checked[found.id] = (found, *check(found, settings, environ))
         except HotswapError as error:
-            outcomes[found.id] = error
+            outcomes[found.id] = error.with_traceback(None)  # it may be kept for long, and the others with this frame
     loads = await load_many((found for found, _, _ in checked.values()), ports, settings.open_timeout)
     for plugin, loaded in loads.items():
         found, config, grants = checked[plugin]
         try:
             outcomes[plugin] = loaded if isinstance(loaded, HotswapError) else _read(found, loaded, config, grants)
         except HotswapError as error:
-            outcomes[plugin] = error
+            outcomes[plugin] = error.with_traceback(None)
     return outcomes
 
 
