@@ -154,7 +154,8 @@ class Opening:
         self._release()
 
     def _release(self) -> None:
-        self._life.wiring.step_aside([each.held for each in self._holds])
+        if self._holds:
+            self._life.wiring.step_aside([each.held for each in self._holds])
         for each in self._holds:
             each.release()
         for release in self._releases:
