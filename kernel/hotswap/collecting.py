@@ -10,8 +10,8 @@ from __future__ import annotations
 import gc
 import threading
 
-SELDOM = 50_000
-"""Objects made and kept between two collections: some 10 MB of garbage at most."""
+SELDOM = 200_000
+"""Objects made and kept between two collections: some 40 MB of garbage at most."""
 
 
 class SeldomCollected:

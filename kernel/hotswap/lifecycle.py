@@ -112,9 +112,9 @@ class Lifecycle:
         replaced, stopped = plan.subjects("replace"), plan.subjects("stop")
         kept = [each for each in (*stopped, *replaced) if each in self.dormant]
         try:
-            starting = {each for each in found if each not in self.dormant or each in kept}
+            starting = plan.subjects("start", "replace")
+            opening = [found[each] for each in starting if each not in self.dormant or each in kept]
             await self._wake_for(plan, found, kept)
-            opening = [found[each] for each in plan.subjects("start", "replace") if each in starting]
             # Consumers before what they consume: stops come in that order, replacements in the order of their opening.
             leaving = [*stopped, *reversed(replaced)]
             closing = [self.instances[each] for each in leaving if each in self.instances]
@@ -237,7 +237,8 @@ class Lifecycle:
         asleep = [self.dormant.pop(each) for each in out if each in self.dormant]
         remove = [each for instance in closing for each in instance.generations]
         remove += [each for gone in asleep for each in gone.generations]
-        self.wiring.selected = plan.selected
+        if plan.selected is not self.wiring.selected:
+            self.wiring.selected = plan.selected
         changed = {port.PORT: port for port in self.ports_of([*add, *remove])}
         for name in plan.subjects("select"):
             if name in self.ports:

@@ -77,19 +77,21 @@ class Opening:
         check_gaps(self._prepared, self._life.wiring, self._plan)
         self._life.wiring.ahead = self._ahead
         for ready in self._prepared:
+            if self.opened:
+                self._fill_empty(self.opened[-1])
             await self._open(ready)
         stays = (each.staging for each in self.opened), (each.staging for each in self._leaving.values())
         self._life.hooks.check(*stays)
 
     async def _prepare(self, found: Found) -> None:
         life = self._life
-        life.note(found.id, State.LOADING, "its code is being imported")
         ready = self._prepared_before.get(found.id)
-        if isinstance(ready, HotswapError):
-            raise ready
         if ready is None:
+            life.note(found.id, State.LOADING, "its code is being imported")
             fresh = found.id in self._fresh
             ready = await prepare(found, life.ports, self._plan.settings, life.environ, fresh=fresh)
+        elif isinstance(ready, HotswapError):
+            raise ready
         self._prepared.append(ready)
         life.remember(ready)
 
@@ -106,10 +108,9 @@ class Opening:
         await instance.open(None if old is None else lambda: self._take(old))
         self.opened.append(instance)
         self._ahead.add(instance.generations)
-        self._fill_empty(instance)
 
     def _fill_empty(self, instance: Instance) -> None:
-        """Let an opened plugin serve ports that nobody serves: plugins that open after it may call it at once."""
+        """Let an opened plugin serve ports that nobody serves: what opens after it may call it at once."""
         wiring = self._life.wiring
         served = [each for each in instance.generations if wiring.providers(each.provider.port)]
         wiring.lend(served)

@@ -134,7 +134,10 @@ class Wiring(Switchboard):
         """Return why none of the providers called ``names`` would serve a consumer."""
         if name is not None:
             return None if name in names else ProviderNotFound(port, name, list(names))
-        chosen = self.choose(port, consumer.others(port, names), consumer.besides(port))
+        if port in consumer.own:
+            chosen = self.choose(port, consumer.others(port, names), consumer.plugin)
+        else:
+            chosen = self.choose(port, names)
         return chosen if isinstance(chosen, HotswapError) else None
 
     def all(self, port: type[Port], consumer: Consumer = APPLICATION) -> Mapping[str, Port]:

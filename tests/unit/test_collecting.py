@@ -45,7 +45,7 @@ def test_blocks_may_overlap() -> None:
     assert gc.get_threshold() == (700, 10, 10)
 
 
-@pytest.mark.parametrize("chosen", [(0, 10, 10), (100_000, 5, 5)])
+@pytest.mark.parametrize("chosen", [(0, 10, 10), (SELDOM + 1, 5, 5)])
 def test_an_application_that_has_chosen_less_keeps_its_choice(chosen: tuple[int, int, int]) -> None:
     """Whoever collects by hand or seldom goes on doing so."""
     gc.set_threshold(*chosen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from importlib.util import module_from_spec
 from types import ModuleType
@@ -16,13 +16,17 @@ from hotswap.loader.source import SourceLoader, cache_of
 NAMESPACE = "hotswap_loaded"
 """The package around those folders. It has no place on disk."""
 _INIT = "__init__"
+_BEFORE = ("", *EXTENSION_SUFFIXES)
+"""What may follow a name that is found before a source: a package, and compiled modules."""
+_NAMES_ARE_EXACT = not sys.platform.startswith(("win", "cygwin", "darwin"))
+"""A file that is there is called as it was asked for; elsewhere that takes a listing."""
 
 
 class FolderModules(ModuleSet):
     """The modules of one load of a plugin folder.
 
-    While its entry module is imported, what lies beside it is found in one listing of the folder, where that leaves no
-    doubt: searching is most of what an import costs. All others are found by the import system.
+    A name that means a source file right in the folder leads there without a search: that is most of what an import
+    costs. All others are found by the import system.
     """
 
     has_own_name = True
@@ -31,31 +35,11 @@ class FolderModules(ModuleSet):
         super().__init__(root, loader, folder)
         self._path = folder
         self._loader = loader
-        self._files: Collection[str] = ()
         self._cached = (cache_of(os.path.join(folder, f"{_INIT}.py")) or "").rpartition(_INIT)
 
     def import_module(self, name: str) -> ModuleType:
         """Import a module of this set for the first time."""
-        self._files = set(os.listdir(self._path))
-        try:
-            return self._import(name)
-        finally:
-            self._files = ()
-
-    def invalidate_caches(self) -> None:
-        """Look into the folders anew."""
-        self._files = ()
-        super().invalidate_caches()
-
-    def find_spec(self, name: str, path: Sequence[str] | None) -> ModuleSpec | None:
-        """Find a module of this set, as a finder on ``sys.meta_path`` does."""
-        package, _, part = name.rpartition(".")
-        if package == self.root and path == [self._path] and self._is_source(part):
-            return self._spec(name, part)
-        return super().find_spec(name, path)
-
-    def _import(self, name: str) -> ModuleType:
-        has_code = f"{_INIT}.py" in self._files
+        has_code = os.path.isfile(self._source(_INIT))
         package = self._run_package(has_code)
         if name == self.root:
             if not has_code:
@@ -67,6 +51,13 @@ class FolderModules(ModuleSet):
         module = _run(self._spec(name, part))
         setattr(package, part, module)
         return module
+
+    def find_spec(self, name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+        """Find a module of this set, as a finder on ``sys.meta_path`` does."""
+        package, _, part = name.rpartition(".")
+        if package == self.root and path == [self._path] and self._is_source(part):
+            return self._spec(name, part)
+        return super().find_spec(name, path)
 
     def _run_package(self, has_code: bool) -> ModuleType:
         if NAMESPACE not in sys.modules:
@@ -81,13 +72,16 @@ class FolderModules(ModuleSet):
 
     def _is_source(self, part: str) -> bool:
         """Return whether a name means a source file of the folder, and nothing that would be found before that."""
-        files = self._files
-        return (
-            f"{part}.py" in files and part not in files and not any(part + each in files for each in EXTENSION_SUFFIXES)
-        )
+        base = f"{self._path}{os.sep}{part}"
+        if not _NAMES_ARE_EXACT or not os.access(f"{base}.py", os.F_OK):
+            return False
+        return not any(os.access(base + each, os.F_OK) for each in _BEFORE)
+
+    def _source(self, part: str) -> str:
+        return f"{self._path}{os.sep}{part}.py"
 
     def _spec(self, name: str, part: str) -> ModuleSpec:
-        path = f"{self._path}{os.sep}{part}.py"
+        path = self._source(part)
         before, _, after = self._cached
         cached = f"{before}{part}{after}" if after else None
         spec = ModuleSpec(name, self._loader(name, path, cached=cached), origin=path)
