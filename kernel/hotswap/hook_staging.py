@@ -121,4 +121,6 @@ def switch(
     for each in leave:
         each._pending, each._in_force, each._live, each._ended = [], [], False, True
     for each in come:
-        each._pending, each._in_force, each._live = [], [*each._in_force, *each._pending], True
+        each._live = True
+        each._in_force += each._pending
+        each._pending.clear()

@@ -239,12 +239,9 @@ class Lifecycle:
         remove += [each for gone in asleep for each in gone.generations]
         if plan.selected is not self.wiring.selected:
             self.wiring.selected = plan.selected
-        changed = {port.PORT: port for port in self.ports_of([*add, *remove])}
-        for name in plan.subjects("select"):
-            if name in self.ports:
-                changed.setdefault(name, self.ports.get(name))
+        selects = [each for each in plan.subjects("select") if each in self.ports]
         led = [(each.consumer.key, self.wiring.slots.led_to(each.consumer.key, remove)) for each in closing]
-        self.wiring.switch(list(changed.values()), add, remove)
+        self.wiring.switch(self.ports_of([*add, *remove], selects), add, remove)
         for gone in asleep:
             self.wiring.step_aside(gone.generations)
             self.note(gone.id, State.DISABLED, State.DISABLED.meaning)
@@ -278,9 +275,10 @@ class Lifecycle:
         awake = {key: each.manifest for key, each in self.instances.items()}
         return {**awake, **{key: each.manifest for key, each in self.dormant.items()}}
 
-    def ports_of(self, generations: Iterable[Generation]) -> list[type[Port]]:
-        """Return the ports that some generations are for, by name."""
+    def ports_of(self, generations: Iterable[Generation], besides: Iterable[str] = ()) -> list[type[Port]]:
+        """Return the ports that some generations are for, and others, by name."""
         names = {each.provider.port for each in generations}
+        names.update(besides)
         return [self.ports.get(each) for each in sorted(names)]
 
     async def _close(self, instance: Instance) -> list[Exception]:

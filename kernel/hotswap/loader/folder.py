@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
-from importlib.util import module_from_spec
 from types import ModuleType
 
 from hotswap.loader.module_set import ModuleSet, bind
@@ -90,9 +89,23 @@ class FolderModules(ModuleSet):
         return spec
 
 
+def _module_of(spec: ModuleSpec) -> ModuleType:
+    """Return what ``importlib.util.module_from_spec`` does, which asks for each attribute before it sets it."""
+    module = ModuleType(spec.name)
+    known: dict[str, object] = {"__loader__": spec.loader, "__package__": spec.parent, "__spec__": spec}
+    if spec.submodule_search_locations is not None:
+        known["__path__"] = spec.submodule_search_locations
+    if spec.has_location:
+        known["__file__"] = spec.origin
+    if spec.has_location and spec.cached is not None:
+        known["__cached__"] = spec.cached
+    vars(module).update(known)
+    return module
+
+
 def _run(spec: ModuleSpec, has_code: bool = True) -> ModuleType:
     """Make a module, execute its code, and leave it in ``sys.modules`` after those that it imported."""
-    module = sys.modules[spec.name] = module_from_spec(spec)
+    module = sys.modules[spec.name] = _module_of(spec)
     if has_code:
         assert spec.loader is not None
         spec.loader.exec_module(module)
