@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
-from contextlib import suppress
 
-import attrs
 from attrs import frozen
 from loguru import logger
 
 from hotswap.activation import Activation, may_rest
 from hotswap.catalog import Found
 from hotswap.changes import Changes
+from hotswap.collecting import SELDOM_COLLECTED
 from hotswap.errors import HotswapError, LockInvalid, PluginInitFailed
 from hotswap.guard import describe
 from hotswap.lifecycle import Lifecycle
-from hotswap.loader import Loaded, load_many, undo
+from hotswap.loader import undo
 from hotswap.lock import Lock, read
 from hotswap.manifest import Manifest
-from hotswap.plan import Step, provider_names
+from hotswap.plan import Plan, Step, provider_names
 from hotswap.planner import LOCK_NAME
-from hotswap.prepared import check
+from hotswap.prepared import Prepared, prepare_many
 from hotswap.resolver.model import Chosen, Solution
 from hotswap.states import State
 from hotswap_ports import NotReady
@@ -53,14 +52,15 @@ class Boot:
         self._retrying: asyncio.Task[None] | None = None
         self._waiting: dict[str, Chosen] = {}
         self._changed = asyncio.Event()
-        self._loaded: dict[str, Loaded | HotswapError] = {}
+        self._prepared: dict[str, Prepared | HotswapError] = {}
         self.activation = Activation(lifecycle, lambda: changes.settings, self._not_awake)
         self.problems: list[HotswapError] = []
 
     async def start(self) -> None:
         """Solve, then open in the solution's order; whoever wants to hear of it is told when all is done."""
         async with self._changes.turn:
-            await self._open_all()
+            with SELDOM_COLLECTED:
+                await self._open_all()
             news = self._lifecycle.take_news()
         self.problems += [each for each in await self._lifecycle.tell(news) if isinstance(each, HotswapError)]
         self._changes.committed.append(self._changed.set)
@@ -79,25 +79,22 @@ class Boot:
         self._settle(solution.plugins)
         for chosen in solution.plugins:
             self._lifecycle.note(chosen.id, State.RESOLVED, chosen.reason)
-        self._loaded = await self._load(solution.plugins)
+        founds = {each.id: changes.planner.catalog.get(each.id, each.version) for each in solution.plugins}
+        self._prepared = await self._prepare(founds.values())
         for chosen in solution.plugins:
-            if not await self._open(chosen):
+            if not await self._open(chosen, founds[chosen.id]):
                 self._settle([each for each in changes.solution.plugins if each.id != chosen.id])
-        for left_over in self._loaded.values():
-            if isinstance(left_over, Loaded):
-                undo(left_over)
+        for left_over in self._prepared.values():
+            if isinstance(left_over, Prepared):
+                undo(left_over.loaded)
+        self._prepared.clear()
         self._lifecycle.wiring.settled = True
 
-    async def _load(self, plugins: Iterable[Chosen]) -> dict[str, Loaded | HotswapError]:
+    async def _prepare(self, founds: Iterable[Found]) -> dict[str, Prepared | HotswapError]:
         """Import the code of those that will be opened, in one thread; not of one that may not run as it is set up."""
-        changes, founds = self._changes, []
-        for chosen in plugins:
-            found = changes.planner.catalog.get(chosen.id, chosen.version)
-            if not may_rest(found, changes.settings):
-                with suppress(HotswapError):  # raised again when it is its turn to be opened
-                    check(found, changes.settings, self._lifecycle.environ)
-                    founds.append(found)
-        return await load_many(founds, self._lifecycle.ports, changes.settings.open_timeout)
+        changes, life = self._changes, self._lifecycle
+        opening = [found for found in founds if not may_rest(found, changes.settings)]
+        return await prepare_many(opening, life.ports, changes.settings, life.environ)
 
     def _settle(self, plugins: Sequence[Chosen]) -> None:
         """Take these for the solution: what failed is no part of it, so that nobody counts on it."""
@@ -120,10 +117,9 @@ class Boot:
             self.problems.append(error)
             return None
 
-    async def _open(self, chosen: Chosen) -> bool:
+    async def _open(self, chosen: Chosen, found: Found) -> bool:
         """Open a plugin on the way up; return whether it is open."""
-        changes = self._changes
-        found = changes.planner.catalog.get(chosen.id, chosen.version)
+        changes, life = self._changes, self._lifecycle
         if may_rest(found, changes.settings):
             return await self._try(chosen, self._rest(found))
         missing = self._missing(chosen, found.manifest)
@@ -131,9 +127,10 @@ class Boot:
             self._wait(chosen, f"it waits for {', '.join(missing)}", blocked_by=missing)
             return False
         step = Step("start", chosen.id, after=found.manifest.raw_version, reason=chosen.reason)
-        plan = attrs.evolve(changes.no_steps(changes.settings), steps=(step,))
-        loaded = {chosen.id: self._loaded.pop(chosen.id)} if chosen.id in self._loaded else {}
-        return await self._try(chosen, self._lifecycle.apply(plan, {chosen.id: found}, loaded=loaded))
+        selected = life.wiring.selected
+        plan = Plan((step,), changes.solution, changes.settings, selected, changes.providers, changes.revision)
+        prepared = {chosen.id: self._prepared.pop(chosen.id)} if chosen.id in self._prepared else {}
+        return await self._try(chosen, life.apply(plan, {chosen.id: found}, prepared=prepared))
 
     async def _rest(self, found: Found) -> None:
         self.activation.rest(found)
@@ -173,12 +170,13 @@ class Boot:
 
     def _missing(self, chosen: Chosen, manifest: Manifest) -> list[str]:
         """Return the plugins that this one needs and that are not open."""
-        needed = [each.id for each in manifest.dependencies if not each.optional]
+        life = self._lifecycle
+        missing = {each.id for each in manifest.dependencies if not each.optional and not life.has(each.id)}
         for each in manifest.requires:
             provider = chosen.ports.get(each.port)
-            if not each.optional and provider and not self._lifecycle.wiring.providers(each.port):
-                needed.append(provider)
-        return sorted({each for each in needed if not self._lifecycle.has(each)})
+            if provider and not each.optional and not life.has(provider) and not life.wiring.providers(each.port):
+                missing.add(provider)
+        return sorted(missing)
 
     async def _retry(self) -> None:
         """Try what waits: after a while where something was not ready, and whenever something else was changed."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Found:
     """One version of one plugin, and where it was found. Its manifest is decoded when it is first asked for."""
 
-    __slots__ = ("_folder", "_manifest", "_stored", "door", "id", "package", "provides")
+    __slots__ = ("_manifest", "_stored", "door", "folder", "id", "package", "provides")
 
     def __init__(self, manifest: Manifest | Stored, door: str, path: Path | str, package: str | None = None) -> None:
         self.door = door
@@ -36,7 +36,8 @@ class Found:
         self.id = manifest.id
         self.provides: tuple[tuple[str, str], ...]
         """Port and provider name of each provider, without the manifest being decoded."""
-        self._folder = path
+        self.folder = path
+        """The folder around its ``plugin.toml``, as it was given."""
         self._manifest: Manifest | None = None
         self._stored: Stored | None = None
         if isinstance(manifest, Manifest):
@@ -62,10 +63,10 @@ class Found:
     @property
     def path(self) -> Path:
         """The folder around its ``plugin.toml``."""
-        return Path(self._folder)
+        return Path(self.folder)
 
     def __repr__(self) -> str:
-        return f"Found({self.id} {self.version}, door={self.door!r}, path={str(self._folder)!r})"
+        return f"Found({self.id} {self.version}, door={self.door!r}, path={str(self.folder)!r})"
 
 
 @frozen

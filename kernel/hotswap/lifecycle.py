@@ -25,7 +25,6 @@ from hotswap.guard import describe, let_go
 from hotswap.hooks import Hooks
 from hotswap.instance import Instance
 from hotswap.keeper import to_the_end
-from hotswap.loader import Loaded
 from hotswap.manifest import Manifest
 from hotswap.opening import Opening
 from hotswap.plan import Plan
@@ -94,7 +93,7 @@ class Lifecycle:
         found: Mapping[str, Found],
         *,
         fresh: Collection[str] = (),
-        loaded: Mapping[str, Loaded | HotswapError] = MappingProxyType({}),
+        prepared: Mapping[str, Prepared | HotswapError] = MappingProxyType({}),
         switched: Callable[[], None] = lambda: None,
     ) -> Left:
         """Carry out a plan up to its switch, and return what it took out of service, for ``retire``.
@@ -104,21 +103,22 @@ class Lifecycle:
         Args:
             found: where the plugins that the plan opens are.
             fresh: those whose code is to be imported anew.
-            loaded: what came of importing the code of those for which that was done before.
+            prepared: what came of preparing those for which that was done before.
             switched: called within the switch: from then on the plan is in force, whatever comes after.
 
         Raises:
             HotswapError, NotReady: it could not be done, and everything is as it was; a note says what was undone.
         """
-        kept = [each for each in plan.subjects("stop", "replace") if each in self.dormant]
+        replaced, stopped = plan.subjects("replace"), plan.subjects("stop")
+        kept = [each for each in (*stopped, *replaced) if each in self.dormant]
         try:
-            starting = {each for each in found if each not in self.dormant or each in kept}
+            starting = plan.subjects("start", "replace")
+            opening = [found[each] for each in starting if each not in self.dormant or each in kept]
             await self._wake_for(plan, found, kept)
-            opening = [found[each] for each in plan.subjects("start", "replace") if each in starting]
             # Consumers before what they consume: stops come in that order, replacements in the order of their opening.
-            leaving = [*plan.subjects("stop"), *reversed(plan.subjects("replace"))]
+            leaving = [*stopped, *reversed(replaced)]
             closing = [self.instances[each] for each in leaving if each in self.instances]
-            attempt = Opening(self, plan, closing, fresh, loaded)
+            attempt = Opening(self, plan, closing, fresh, prepared)
             return await self._carry_out(attempt, plan, opening, closing, switched)
         finally:
             for each in kept:
@@ -139,7 +139,7 @@ class Lifecycle:
 
     def point(self, plan: Plan) -> None:
         """Carry out a plan that opens and closes nothing: ports lead elsewhere, and that is all."""
-        self.wiring.selected = dict(plan.selected)
+        self.wiring.selected = plan.selected
         for port in plan.subjects("select"):
             self.wiring.lead(self.ports.get(port))
 
@@ -233,16 +233,15 @@ class Lifecycle:
     def _switch(self, plan: Plan, opened: list[Instance], closing: list[Instance]) -> None:
         """Put the new solution in force. No await in here: no call sees a part of it."""
         add = [each for instance in opened for each in instance.generations]
-        asleep = [self.dormant.pop(each) for each in plan.subjects("stop", "replace") if each in self.dormant]
+        out = plan.subjects("stop", "replace") if self.dormant else ()
+        asleep = [self.dormant.pop(each) for each in out if each in self.dormant]
         remove = [each for instance in closing for each in instance.generations]
         remove += [each for gone in asleep for each in gone.generations]
-        self.wiring.selected = dict(plan.selected)
-        changed = {port.PORT: port for port in self.ports_of([*add, *remove])}
-        for name in plan.subjects("select"):
-            if name in self.ports:
-                changed.setdefault(name, self.ports.get(name))
+        if plan.selected is not self.wiring.selected:
+            self.wiring.selected = plan.selected
+        selects = [each for each in plan.subjects("select") if each in self.ports]
         led = [(each.consumer.key, self.wiring.slots.led_to(each.consumer.key, remove)) for each in closing]
-        self.wiring.switch(list(changed.values()), add, remove)
+        self.wiring.switch(self.ports_of([*add, *remove], selects), add, remove)
         for gone in asleep:
             self.wiring.step_aside(gone.generations)
             self.note(gone.id, State.DISABLED, State.DISABLED.meaning)
@@ -276,9 +275,10 @@ class Lifecycle:
         awake = {key: each.manifest for key, each in self.instances.items()}
         return {**awake, **{key: each.manifest for key, each in self.dormant.items()}}
 
-    def ports_of(self, generations: Iterable[Generation]) -> list[type[Port]]:
-        """Return the ports that some generations are for, by name."""
+    def ports_of(self, generations: Iterable[Generation], besides: Iterable[str] = ()) -> list[type[Port]]:
+        """Return the ports that some generations are for, and others, by name."""
         names = {each.provider.port for each in generations}
+        names.update(besides)
         return [self.ports.get(each) for each in sorted(names)]
 
     async def _close(self, instance: Instance) -> list[Exception]:

@@ -42,13 +42,15 @@ class Ahead:
 
     def __init__(self, selected: Mapping[str, tuple[str, ...]]) -> None:
         self.selected = selected
-        self.add: list[Generation] = []
+        self.coming: dict[str, dict[str, Generation]] = {}
+        """Port -> the generations that come for it, by name."""
         self.consumers: set[str] = set()
         """Keys of the generations of plugins that are opened."""
 
-    def add_to(self, port: str) -> list[Generation]:
-        """Return what comes for a port."""
-        return [each for each in self.add if each.provider.port == port]
+    def add(self, generations: Iterable[Generation]) -> None:
+        """Add what was opened."""
+        for each in generations:
+            self.coming.setdefault(each.provider.port, {})[each.provider.name] = each
 
 
 class Switchboard:
@@ -56,7 +58,7 @@ class Switchboard:
 
     def __init__(self, slots: SlotTable, selected: Mapping[str, tuple[str, ...]]) -> None:
         self.slots = slots
-        self.selected = dict(selected)
+        self.selected = selected
         self.settled = False
         """Set once the kernel is up: from then on the provider in use stays when another one comes."""
         self.unwell: dict[tuple[str, str], str] = {}
@@ -86,14 +88,15 @@ class Switchboard:
     def choose(self, port: str, names: Collection[str], besides: str = "") -> str | HotswapError:
         """Return which of ``names`` would serve a port; ``besides``: the plugin whose slot it is."""
         current = ""
-        for slot in (self.slots.get(port, None, besides), self.slots.get(port)):
-            if self.settled and not current and slot is not None and slot.filled:
+        for slot in (self.slots.get(port, None, besides), self.slots.get(port)) if self.settled else ():
+            if not current and slot is not None and slot.filled:
                 current = slot.generation.provider.name
         return choose(port, names, self.in_order(port, self.selected), current)
 
     def in_order(self, port: str, selection: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Return a selection of a port: those that are unwell stand behind the others."""
-        return in_order(port, self.selected.get(port, ()), self.unwell)
+        selected = selection.get(port, ())
+        return in_order(port, selected, self.unwell) if self.unwell else selected
 
     def lend(self, generations: Iterable[Generation]) -> None:
         """Let handles by name reach providers that are not in force yet, until they are or are gone."""
@@ -180,7 +183,8 @@ class Switchboard:
 
         Calls that another provider of the port makes to it are no part of a trial: a candidate would be led to itself.
         """
-        for layer, route in sorted(self._routes.get(slot.port.PORT, {}).items()):
+        routes = self._routes.get(slot.port.PORT)
+        for layer, route in sorted(routes.items()) if routes else ():
             policy = route(generation) if layer is not Layer.TRIAL or not slot.besides else None
             if policy is not None:
                 generation = relayed(slot.port, generation.provider, policy, generation.number, generation.redact)
@@ -208,13 +212,16 @@ class Switchboard:
         if self.ahead is None or consumer not in self.ahead.consumers:
             return None
         port = slot.port.PORT
-        found = {**self.providers(port), **{each.provider.name: each for each in self.ahead.add_to(port)}}
+        coming = self.ahead.coming.get(port)
+        if not coming:
+            return None
+        found = {**self.providers(port), **coming}
         if slot.besides:
             found = {name: each for name, each in found.items() if each.provider.plugin != slot.besides}
         current = slot.generation.provider.name if slot.filled else ""
         name = slot.name or choose(port, found, self.in_order(port, self.ahead.selected), current)
-        coming = None if isinstance(name, HotswapError) else found.get(name)
-        return coming if coming in self.ahead.add and coming is not slot.generation else None
+        led = None if isinstance(name, HotswapError) or name not in found else coming.get(name)
+        return led if led is not slot.generation else None
 
     def route(self, port: str, route: Route | None, layer: Layer = Layer.TRIAL) -> None:
         """Let the calls to a port's selected provider go as ``route`` says; None: no more."""

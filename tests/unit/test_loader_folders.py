@@ -216,6 +216,37 @@ def test_an_extension_module_goes_before_a_source_of_that_name(tmp_path: Path) -
     assert module.bisect_right([1, 2], 2) == 2
 
 
+@pytest.mark.parametrize("entry_point", ["code", "__init__.py"])
+def test_a_package_goes_before_a_source_of_that_name(tmp_path: Path, entry_point: str) -> None:
+    """Where both lie side by side, Python takes the package, and so does a load; a folder without code is none."""
+    files = {
+        "__init__.py": "from . import part, other",
+        "code.py": "from . import part, other",
+        "part.py": "WORD = 'source'",
+        "part/__init__.py": "WORD = 'package'",
+        "other.py": "WORD = 'source'",
+        "other/data.txt": "",
+    }
+    module = code_of(tmp_path, files, entry_point=entry_point)
+    assert (module.part.WORD, module.other.WORD) == ("package", "source")
+
+
+def test_a_load_that_writes_a_module_or_looks_elsewhere(tmp_path: Path) -> None:
+    """What an import itself brings about is seen by its next import statement."""
+    text = """
+        import pathlib
+        pathlib.Path(__file__).with_name("made.py").write_text("WORD = 'made'")
+        import importlib
+        importlib.invalidate_caches()
+        from . import made
+        __path__.insert(0, str(pathlib.Path(__file__).with_name("elsewhere")))
+        from . import part
+    """
+    files = {"__init__.py": text, "part.py": "WORD = 'here'", "elsewhere/part.py": "WORD = 'there'"}
+    module = code_of(tmp_path, files, entry_point="__init__.py")
+    assert (module.made.WORD, module.part.WORD) == ("made", "there")
+
+
 def test_a_module_that_was_written_after_the_load(tmp_path: Path) -> None:
     """A module that appears later is imported when it is first asked for, by Python's rules."""
     module = code_of(tmp_path, {"code.py": "def late():\n    from . import made\n    return made.WORD"})

@@ -53,7 +53,7 @@ class ModuleSet:
         """Its import has come to its end."""
         self._folder = folder
         self._builtins: dict[str, Any] | None = None if loader is None or self.has_own_name else dict(vars(builtins))
-        self._load = partial(loader, namespace=self._builtins) if loader else None
+        self._load = partial(loader, namespace=self._builtins) if loader and self._builtins else loader
         self._finders: dict[str, FileFinder] = {}
         self._aside: dict[str, ModuleType] = {}
 
