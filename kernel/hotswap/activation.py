@@ -23,15 +23,8 @@ from hotswap.states import State
 
 
 def may_rest(found: Found, settings: Settings) -> bool:
-    """Return whether nothing is lost when a plugin is opened by the first call that needs it.
-
-    So not one with a lifecycle of its own, nor one that provides nothing a call could come through. A plugin that
-    registers hooks in an adapter's constructor has to say ``activation = "eager"`` in its manifest.
-    """
-    manifest = found.manifest
-    if settings.activation == "eager" or manifest.activation == "eager" or not manifest.provides:
-        return False
-    return manifest.type != "hook" and manifest.python is not None and manifest.python.class_name is None
+    """Return whether a plugin is opened by the first call that needs it."""
+    return found.rests and settings.activation != "eager"
 
 
 class Activation:

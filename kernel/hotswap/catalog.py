@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from hotswap.catalog_cache import CatalogCache, Entry, Stored, cache_file
+from hotswap.catalog_cache import CatalogCache, Entry, cache_file
 from hotswap.discovery import DOORS, MANIFEST, Problem, Sighting, scan
 from hotswap.errors import HotswapError, ManifestInvalid, PluginConflict, PluginNotFound
 from hotswap.manifest.model import Manifest
@@ -24,40 +25,52 @@ if TYPE_CHECKING:
 
 
 class Found:
-    """One version of one plugin, and where it was found. Its manifest is decoded when it is first asked for."""
+    """One version of one plugin, and where it was found. Its manifest is decoded when it is first asked for.
 
-    __slots__ = ("_folder", "_manifest", "_stored", "door", "id", "package", "provides")
+    ``signature`` is that of its ``plugin.toml`` (see :class:`Sighting`): None where that may change unseen, or there
+    is no such file.
+    """
 
-    def __init__(self, manifest: Manifest | Stored, door: str, path: Path | str, package: str | None = None) -> None:
+    __slots__ = ("_entry", "_folder", "_manifest", "door", "id", "package", "provides", "rests", "signature")
+
+    def __init__(
+        self,
+        manifest: Manifest | Entry,
+        door: str,
+        path: Path | str,
+        package: str | None = None,
+        signature: tuple[int, int, int] | None = None,
+    ) -> None:
         self.door = door
         """The door it came in by: one of ``discovery.DOORS``."""
         self.package = package
         """Import name of its folder, when that lies in an importable package: ``hotswap_plugins.http_scraper``."""
         self.id = manifest.id
-        self.provides: tuple[tuple[str, str], ...]
+        self.provides: Sequence[Sequence[str]]
         """Port and provider name of each provider, without the manifest being decoded."""
+        self.signature = signature
         self._folder = path
+        self._entry: Entry | None = None
         self._manifest: Manifest | None = None
-        self._stored: Stored | None = None
-        if isinstance(manifest, Manifest):
-            self._manifest = manifest
-            self.provides = tuple((each.port, each.name) for each in manifest.provides)
+        if isinstance(manifest, Entry):
+            self._entry = manifest
+            self.provides, self.rests = manifest.provides, manifest.rests
         else:
-            self._stored = manifest
-            self.provides = manifest.provides
+            self._manifest = manifest
+            self.provides, self.rests = [(each.port, each.name) for each in manifest.provides], manifest.may_rest
 
     @property
     def manifest(self) -> Manifest:
         """The whole manifest. ManifestInvalid, when the file had to be read again and is no longer sound."""
         if self._manifest is None:
-            assert self._stored is not None
-            self._manifest = self._stored.read()
+            assert self._entry is not None
+            self._manifest = self._entry.manifest(os.path.join(self._folder, MANIFEST))
         return self._manifest
 
     @property
     def version(self) -> Version:
         """The version, without the manifest being decoded."""
-        return version_of(self._stored.version) if self._stored is not None else self.manifest.version
+        return version_of(self._entry.version) if self._entry is not None else self.manifest.version
 
     @property
     def path(self) -> Path:
@@ -87,9 +100,13 @@ class Catalog:
         self._versions: dict[str, tuple[Found, ...]] = {}
         self._problems = list(problems)
         self._shadowed: list[Shadowed] = []
-        by_id: dict[str, list[Found]] = {}
-        for each in sorted(found, key=_door_rank):
-            group = by_id.setdefault(each.id, [])
+        in_order = sorted(found, key=_door_rank)
+        by_id: dict[str, list[Found]] = {each.id: [] for each in in_order}
+        if len(by_id) == len(in_order):  # as it nearly always is
+            self._versions = {each.id: (each,) for each in sorted(in_order, key=_id)}
+            return
+        for each in in_order:
+            group = by_id[each.id]
             if group and group[0].door != each.door:
                 self._shadowed.append(Shadowed(each, group[0]))
             else:
@@ -171,7 +188,7 @@ class Catalog:
         return tuple(
             plugin
             for plugin, versions in self._versions.items()
-            if any((port, name) == provided for each in versions for provided in each.provides)
+            if any(one == port and called == name for each in versions for one, called in each.provides)
         )
 
     def __iter__(self) -> Iterator[Found]:
@@ -212,22 +229,29 @@ def discover(
     if refresh is not True:
         cache.load()
     anew = set() if isinstance(refresh, bool) else set(refresh)
-    seen = scan(settings, environ)
+    seen = scan(settings, environ, refresh=refresh is True)
     found: list[Found] = []
     problems = list(seen.problems)
     entries: dict[str, Entry] = {}
     fresh = bool(refresh)
     for sighting in seen.sightings:
-        entry = None if sighting.folder in anew else cache.get(sighting)
-        result = _read(sighting, entries) if entry is None else entry.result(sighting)
-        if entry is None:
-            fresh = True
+        door, folder, signature, package = sighting
+        entry = None if folder in anew else cache.get(sighting)
+        if entry is not None:
+            entries[folder] = entry
+            if entry.id:
+                found.append(Found(entry, door, folder, package, signature))
+            else:
+                path = os.path.join(folder, MANIFEST)
+                problems.append(Problem(Path(path), entry.problem(path)))
+            continue
+        fresh = True
+        result = _read(sighting, entries)
+        if isinstance(result, Manifest):
+            settled = None if cache.is_racy(signature) else signature
+            found.append(Found(result, door, folder, package, settled))
         else:
-            entries[sighting.folder] = entry
-        if isinstance(result, HotswapError):
-            problems.append(Problem(Path(sighting.folder, MANIFEST), result))
-        else:
-            found.append(Found(result, sighting.door, sighting.folder, sighting.package))
+            problems.append(Problem(Path(folder, MANIFEST), result))
     if fresh:
         cache.save(entries)
     return Catalog(found, problems)
@@ -271,5 +295,9 @@ def _read(sighting: Sighting, entries: dict[str, Entry]) -> Manifest | HotswapEr
     return manifest
 
 
+_id = attrgetter("id")
+_RANKS = {door: number for number, door in enumerate(DOORS)}
+
+
 def _door_rank(found: Found) -> int:
-    return DOORS.index(found.door) if found.door in DOORS else len(DOORS)
+    return _RANKS.get(found.door, len(DOORS))

@@ -67,7 +67,7 @@ class Kernel:
     ) -> None:
         self._settings = Settings.load() if settings is None else settings
         self._environ = os.environ if environ is None else environ
-        self._ports = PortDirectory(ports)
+        self._ports = PortDirectory(ports, self._environ)
         methods = {each.PORT: [m.name for m in port_methods(each) if m.kind != "sync"] for each in self._ports}
         self._hooks = Hooks(methods)
         self._wiring = Wiring(self._settings.selected, self._hooks)

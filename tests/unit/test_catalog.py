@@ -101,7 +101,7 @@ class Place:
 
     @property
     def cache(self) -> Path:
-        (file,) = (self._root / "cache").iterdir()
+        (file,) = (self._root / "cache").glob("catalog-*")
         return file
 
 
@@ -355,12 +355,12 @@ def test_refresh_and_off(place: Place) -> None:
 
 
 def test_default_place_of_the_cache(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without HOTSWAP_CACHE the cache is one private file in the user's cache folder."""
+    """Without HOTSWAP_CACHE the cache is a private file in the user's cache folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     del place.environ["HOTSWAP_CACHE"]
     write(place.plugins / "a")
     place.discover()
-    (file,) = (tmp_path / "xdg" / "hotswap").iterdir()
+    (file,) = (tmp_path / "xdg" / "hotswap").glob("catalog-*")
     assert file.name == f"catalog-{sys.version_info[0]}.{sys.version_info[1]}.cache"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
@@ -384,14 +384,21 @@ def test_projects_share_the_cache(place: Place, tmp_path: Path, monkeypatch: pyt
 
 
 def _rewritten(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    head, _, body = file.read_bytes().partition(b"\n")
-    header = json.loads(head)
-    change(header)
-    file.write_bytes(json.dumps(header).encode() + b"\n" + body)
+    head, _, rest = file.read_bytes().partition(b"\n")
+    made_for, _, length = json.loads(head)
+    content = {"made_for": made_for, "entries": json.loads(rest[:length])}
+    change(content)
+    line = json.dumps(content["entries"]).encode()
+    _write_cache(file, content["made_for"], line, rest[length:])
 
 
-def _each_row(header: dict[str, Any], change: Callable[[list[Any]], object]) -> None:
-    header["entries"] = {folder: change(row) for folder, row in header["entries"].items()}
+def _write_cache(file: Path, made_for: Any, line: bytes, body: bytes) -> None:
+    head = json.dumps([made_for, zlib.crc32(line + body), len(line)]).encode()
+    file.write_bytes(head + b"\n" + line + body)
+
+
+def _column(content: dict[str, Any], number: int, change: Callable[[list[Any]], object]) -> None:
+    content["entries"][number] = change(content["entries"][number])
 
 
 @pytest.mark.parametrize(
@@ -402,18 +409,25 @@ def _each_row(header: dict[str, Any], change: Callable[[list[Any]], object]) -> 
         lambda file: file.write_bytes(b"[" * 100_000),
         lambda file: file.write_bytes(b"[]\n"),
         lambda file: file.write_bytes(file.read_bytes()[:-10]),
-        lambda file: _rewritten(file, lambda header: header.update(made_for="another program")),
-        lambda file: _rewritten(file, lambda header: header.update(entries=7)),
-        lambda file: _rewritten(file, lambda header: _each_row(header, lambda row: row[:2])),
-        lambda file: _rewritten(file, lambda header: _each_row(header, lambda row: 7)),
-        lambda file: _rewritten(file, lambda header: _each_row(header, lambda row: [*row[:3], 7, *row[4:]])),
-        lambda file: _rewritten(file, lambda header: _each_row(header, lambda row: [*row[:3], "", *row[4:]])),
+        lambda file: file.write_bytes(file.read_bytes().replace(b"1.0.0", b"1.0.1")),
+        lambda file: _rewritten(file, lambda content: content.update(made_for="another program")),
+        lambda file: _rewritten(file, lambda content: content.update(entries=7)),
+        lambda file: _rewritten(file, lambda content: content["entries"].pop()),
+        lambda file: _rewritten(file, lambda content: _column(content, 0, lambda folders: [*folders, "/x"])),
+        lambda file: _rewritten(file, lambda content: _column(content, 2, lambda times: 7)),
+        lambda file: _rewritten(file, lambda content: _column(content, 4, lambda ids: [7] * len(ids))),
+        lambda file: _rewritten(file, lambda content: _column(content, 4, lambda ids: [""] * len(ids))),
+        lambda file: _rewritten(file, lambda content: _column(content, 6, lambda provides: [[["a"]]] * len(provides))),
+        lambda file: _rewritten(file, lambda content: _column(content, 6, lambda provides: [[[1, 2]]] * len(provides))),
+        lambda file: _rewritten(file, lambda content: _column(content, 7, lambda rests: [1] * len(rests))),
+        lambda file: _rewritten(file, lambda content: _column(content, 8, lambda ends: ["x"] * len(ends))),
         lambda file: file.chmod(0o666),
         lambda file: (file.unlink(), file.symlink_to("/dev/zero")),
         lambda file: (file.unlink(), os.mkfifo(file)),
     ],
     ids=[
-        *("empty", "binary", "deep", "shape", "cut", "program", "entries", "short", "scalar", "id", "problems"),
+        *("empty", "binary", "deep", "shape", "cut", "bits", "program", "entries", "short", "long", "scalar", "id"),
+        *("problems", "pair", "port", "rests", "ends"),
         *("writable", "link", "pipe"),
     ],
 )
@@ -441,11 +455,10 @@ def test_entry_that_cannot_be_decoded(place: Place, caplog: pytest.LogCaptureFix
     """An entry whose data does not decode is replaced by the file itself, and the log says so."""
     write(place.plugins / "a")
     place.discover()
-    head, _, body = place.cache.read_bytes().partition(b"\n")
-    header, broken = json.loads(head), b"x" * len(body)
-    header["crc"] = zlib.crc32(broken)
-    place.cache.write_bytes(json.dumps(header).encode() + b"\n" + broken)
-    with caplog.at_level(logging.DEBUG, "hotswap.catalog"):
+    head, _, rest = place.cache.read_bytes().partition(b"\n")
+    made_for, _, length = json.loads(head)
+    _write_cache(place.cache, made_for, rest[:length], b"x" * (len(rest) - length))
+    with caplog.at_level(logging.DEBUG, "hotswap.cache"):
         catalog = place.discover()
         assert place.parsed == []
         assert catalog.get("a").manifest.name == "A plugin"
