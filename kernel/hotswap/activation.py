@@ -7,19 +7,23 @@ or keeps it asleep until the change is over, so that the two never open it side 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from hotswap.catalog import Found
 from hotswap.consumer import Consumer
-from hotswap.dormant import Asleep, Dormant
-from hotswap.errors import InjectionFailed
+from hotswap.dormant import Asleep, Dormant, Resting
+from hotswap.errors import InjectionFailed, IsolationRequired
+from hotswap.generation import Generation
 from hotswap.keeper import to_the_end
 from hotswap.lifecycle import Lifecycle
-from hotswap.loader import load, undo
+from hotswap.loader import Loaded, load, undo
+from hotswap.port_directory import PortDirectory
 from hotswap.prepared import check_trust, prepare
 from hotswap.settings import Settings
+from hotswap.slots import Slot
 from hotswap.states import State
+from hotswap_ports import Port
 
 
 def may_rest(found: Found, settings: Settings) -> bool:
@@ -46,20 +50,29 @@ class Activation:
         """Plugins that a change keeps asleep."""
         lifecycle.activation = self
 
-    def rest(self, found: Found) -> None:
-        """Put a plugin in force without opening it.
+    def rest(self, founds: Iterable[Found]) -> list[tuple[Found, IsolationRequired]]:
+        """Put plugins in force without opening them; return those that may not run in this process, with the error."""
+        settings, life = self._settings(), self._life
+        refused: list[tuple[Found, IsolationRequired]] = []
+        load = partial(_load, life.ports)
+        dormant: dict[str, Dormant] = {}
+        for found in founds:
+            try:
+                check_trust(found, settings)
+            except IsolationRequired as error:
+                refused.append((found, error))
+            else:
+                dormant[found.id] = Dormant(found, load)
+        resting = {each.of: each for one in dormant.values() for each in one.generations}
+        ports = [life.ports.get(each) for each in sorted({port for port, _ in resting})]
+        life.wiring.rest(ports, resting, self._asleep)
+        life.dormant.update(dormant)
+        life.note_all(dormant, State.RESOLVED, "it is opened by the first call that needs it")
+        return refused
 
-        Raises:
-            IsolationRequired: it may not run in this process.
-        """
-        check_trust(found, self._settings())
-        dormant = Dormant(found, found.manifest, partial(load, found, self._life.ports))
-        wiring = self._life.wiring
-        for each in dormant.generations:
-            wiring.stand_in(each, partial(Asleep, dormant, each, self.wake))
-        wiring.switch(self._life.ports_of(dormant.generations), dormant.generations, ())
-        self._life.dormant[found.id] = dormant
-        self._life.note(found.id, State.RESOLVED, "it is opened by the first call that needs it")
+    def _asleep(self, generation: Generation, slot: Slot, onward: Port) -> Asleep:
+        assert isinstance(generation, Resting)
+        return Asleep(generation, self.wake, slot, onward)
 
     async def wake(self, plugin: str) -> None:
         """Open a dormant plugin; calls that come together share it. Do nothing where it is not dormant (any more).
@@ -135,6 +148,10 @@ class Activation:
         for each in tasks:
             each.cancel()
         await to_the_end(_ended(tasks))
+
+
+def _load(ports: PortDirectory, found: Found) -> Loaded:
+    return load(found, ports)
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:

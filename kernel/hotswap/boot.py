@@ -76,34 +76,52 @@ class Boot:
         solution, left_out = changes.planner.solve_most(changes.settings, lock=self._lock())
         for plugin, error in left_out.items():
             self._lifecycle.note(plugin, State.BLOCKED, describe(error), error)
-        self._settle(solution.plugins)
-        for chosen in solution.plugins:
-            self._lifecycle.note(chosen.id, State.RESOLVED, chosen.reason)
-        self._loaded = await self._load(solution.plugins)
-        for chosen in solution.plugins:
-            if not await self._open(chosen):
-                self._settle([each for each in changes.solution.plugins if each.id != chosen.id])
+        self._settle(solution)
+        founds = [changes.planner.catalog.get(*each) for each in solution.versions().items()]
+        opening = [each for each in founds if not may_rest(each, changes.settings)]
+        chosen = {each.id: each for each in solution.plugins} if opening else {}
+        for each in chosen.values():
+            self._lifecycle.note(each.id, State.RESOLVED, each.reason)
+        self._loaded = await self._load(opening)
+        resting: list[Found] = []
+        for found in founds:
+            if may_rest(found, changes.settings):
+                resting.append(found)
+                continue
+            self._rest(resting)
+            resting.clear()
+            if not await self._open(chosen[found.id], found):
+                self._settle_without(found.id)
+        self._rest(resting)
         for left_over in self._loaded.values():
             if isinstance(left_over, Loaded):
                 undo(left_over)
         self._lifecycle.wiring.settled = True
 
-    async def _load(self, plugins: Iterable[Chosen]) -> dict[str, Loaded | HotswapError]:
+    def _rest(self, founds: Sequence[Found]) -> None:
+        """Put in force what is opened by the first call that needs it."""
+        for found, error in self.activation.rest(founds) if founds else ():
+            self._lifecycle.note(found.id, State.FAILED, describe(error), error)
+            self._settle_without(found.id)
+
+    async def _load(self, opening: Iterable[Found]) -> dict[str, Loaded | HotswapError]:
         """Import the code of those that will be opened, in one thread; not of one that may not run as it is set up."""
         changes, founds = self._changes, []
-        for chosen in plugins:
-            found = changes.planner.catalog.get(chosen.id, chosen.version)
-            if not may_rest(found, changes.settings):
-                with suppress(HotswapError):  # raised again when it is its turn to be opened
-                    check(found, changes.settings, self._lifecycle.environ)
-                    founds.append(found)
+        for found in opening:
+            with suppress(HotswapError):  # raised again when it is its turn to be opened
+                check(found, changes.settings, self._lifecycle.environ)
+                founds.append(found)
         return await load_many(founds, self._lifecycle.ports, changes.settings.open_timeout)
 
-    def _settle(self, plugins: Sequence[Chosen]) -> None:
-        """Take these for the solution: what failed is no part of it, so that nobody counts on it."""
+    def _settle(self, solution: Solution) -> None:
+        """Take this for the solution: what failed is no part of it, so that nobody counts on it."""
         changes = self._changes
-        changes.solution = Solution(tuple(plugins))
-        changes.providers = provider_names(changes.planner.manifests_of(changes.solution).values())
+        changes.solution = solution
+        founds = [changes.planner.catalog.get(*each) for each in solution.versions().items()]
+        changes.providers = provider_names(each.provides for each in founds)
+
+    def _settle_without(self, plugin: str) -> None:
+        self._settle(Solution(tuple(each for each in self._changes.solution.plugins if each.id != plugin)))
 
     async def stop(self) -> None:
         """End the retries."""
@@ -120,12 +138,9 @@ class Boot:
             self.problems.append(error)
             return None
 
-    async def _open(self, chosen: Chosen) -> bool:
+    async def _open(self, chosen: Chosen, found: Found) -> bool:
         """Open a plugin on the way up; return whether it is open."""
         changes = self._changes
-        found = changes.planner.catalog.get(chosen.id, chosen.version)
-        if may_rest(found, changes.settings):
-            return await self._try(chosen, self._rest(found))
         missing = self._missing(chosen, found.manifest)
         if missing:
             self._wait(chosen, f"it waits for {', '.join(missing)}", blocked_by=missing)
@@ -135,13 +150,10 @@ class Boot:
         loaded = {chosen.id: self._loaded.pop(chosen.id)} if chosen.id in self._loaded else {}
         return await self._try(chosen, self._lifecycle.apply(plan, {chosen.id: found}, loaded=loaded))
 
-    async def _rest(self, found: Found) -> None:
-        self.activation.rest(found)
-
     def _not_awake(self, plugin: str, error: Exception) -> None:
         """Note that a plugin could not be opened when a call needed it, and try again where that may help."""
         chosen = [each for each in self._changes.solution.plugins if each.id == plugin]
-        self._settle([each for each in self._changes.solution.plugins if each.id != plugin])
+        self._settle_without(plugin)
         if _not_yet(error) and chosen:
             reason = f"it is not ready yet: {error}" if isinstance(error, NotReady) else describe(error)
             self._wait(chosen[0], reason, error)

@@ -68,6 +68,11 @@ class Found:
         return self._manifest
 
     @property
+    def raw_version(self) -> str:
+        """The version as its manifest writes it, without that being decoded."""
+        return self._entry.version if self._entry is not None else self.manifest.raw_version
+
+    @property
     def version(self) -> Version:
         """The version, without the manifest being decoded."""
         return version_of(self._entry.version) if self._entry is not None else self.manifest.version
@@ -158,7 +163,7 @@ class Catalog:
         if version is None:
             return found[0]
         for each in found:
-            if str(version) in {str(each.version), each.manifest.raw_version}:
+            if each.version is version or str(version) in {str(each.version), each.raw_version}:
                 return each
         raise PluginNotFound(f"{plugin} {version}", [f"{plugin} {each.version}" for each in found])
 

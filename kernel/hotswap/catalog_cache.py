@@ -31,6 +31,7 @@ class Entry(NamedTuple):
     id: str
     """Empty for a file that is no manifest."""
     version: str
+    """As its manifest writes it."""
     provides: Sequence[Sequence[str]]
     """Port and provider name of each provider."""
     rests: bool
@@ -45,8 +46,7 @@ class Entry(NamedTuple):
 
         provides = tuple((each.port, each.name) for each in manifest.provides)
         data = json.dumps(to_data(manifest), separators=(",", ":")).encode()
-        version = str(manifest.version)
-        return cls(sighting.signature, manifest.id, version, provides, manifest.may_rest, data)
+        return cls(sighting.signature, manifest.id, manifest.raw_version, provides, manifest.may_rest, data)
 
     @classmethod
     def of_problems(cls, sighting: Sighting, problems: Sequence[str]) -> Entry:

@@ -88,9 +88,7 @@ class Kernel:
             raise KernelInUse
         self._ticking.start()
         await checkpoint_if_cancelled()  # anyio loads its backend now, and not in the middle of the first swap
-        self._wiring.settled = False
-        self._wiring.slots.clear()
-        self._wiring.selected = self._settings.selected
+        self._wiring.restart(self._settings.selected)
         self._lifecycle.notes.clear()
         catalog = discover(self._settings, environ=self._environ)
         self._changes = Changes(self._settings, Planner(catalog, self._ports), self._lifecycle)

@@ -209,11 +209,13 @@ class Lifecycle:
         self.wiring.step_aside(dormant.generations)
         self._enter(instance, "a call needed it")
 
-    def forget_dormant(self, dormant: Dormant) -> None:
-        """Take a dormant plugin out of force."""
-        del self.dormant[dormant.id]
-        self.wiring.switch(self.ports_of(dormant.generations), (), dormant.generations)
-        self.wiring.step_aside(dormant.generations)
+    def forget_dormant(self, *dormant: Dormant) -> None:
+        """Take dormant plugins out of force."""
+        generations = [generation for each in dormant for generation in each.generations]
+        for each in dormant:
+            del self.dormant[each.id]
+        self.wiring.switch(self.ports_of(generations), (), generations)
+        self.wiring.step_aside(generations)
 
     def _enter(self, instance: Instance, reason: str) -> None:
         self.instances[instance.id] = instance
@@ -324,6 +326,10 @@ class Lifecycle:
         """Record why a plugin is in a state."""
         self.notes[plugin] = Note(state, reason, tuple(blocked_by), error)
 
+    def note_all(self, plugins: Iterable[str], state: State, reason: str) -> None:
+        """Record why many plugins are in one state."""
+        self.notes.update(dict.fromkeys(plugins, Note(state, reason)))
+
     def _forget(self, instance: Instance) -> None:
         if self.instances.get(instance.id) is instance:
             del self.instances[instance.id]
@@ -358,8 +364,7 @@ class Lifecycle:
             errors += await self._close_all(place)
         if self.activation is not None:
             await self.activation.stop()
-        for dormant in list(self.dormant.values()):
-            self.forget_dormant(dormant)
+        self.forget_dormant(*self.dormant.values())
         errors += await self._close_all(place)
         self._news.clear()
         return errors

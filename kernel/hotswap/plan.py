@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 from attrs import field, frozen
@@ -95,7 +95,7 @@ def make_plan(
     steps = [each for chosen in solution.plugins if (each := _open_step(running, chosen, manifests, renew)) is not None]
     opened = {each.subject for each in steps}
     selected = settings.selected
-    providers = provider_names(manifests.values())
+    providers = provider_names([(it.port, it.name) for it in each.provides] for each in manifests.values())
     selects = list(_select_steps(running, providers, selected))
     steps += [*_wake_steps(running, selects, manifests, opened), *selects]
     steps += rebuild_steps(
@@ -112,13 +112,13 @@ def make_plan(
     return Plan(tuple(steps), solution, settings, selected, providers, running.revision)
 
 
-def provider_names(manifests: Iterable[Manifest]) -> dict[str, tuple[str, ...]]:
-    """Return the names of the providers that some plugins have, by port."""
-    names: dict[str, tuple[str, ...]] = {}
-    for manifest in manifests:
-        for each in manifest.provides:
-            names[each.port] = (*names.get(each.port, ()), each.name)
-    return names
+def provider_names(provided: Iterable[Iterable[Sequence[str]]]) -> dict[str, tuple[str, ...]]:
+    """Return the names of providers by port; ``provided``: port and name of each provider of a plugin, by plugin."""
+    names: dict[str, list[str]] = {}
+    for pairs in provided:
+        for port, name in pairs:
+            names.setdefault(port, []).append(name)
+    return {port: tuple(each) for port, each in names.items()}
 
 
 def _open_step(

@@ -22,7 +22,7 @@ Route = Callable[[Generation], Policy | None]
 """Makes the policy of a slot that leads to the generation given, be that a provider or another route; None for none."""
 
 
-StandIn = Callable[[Slot, Port], Policy]
+StandIn = Callable[[Generation, Slot, Port], Policy]
 """Makes the policy of a slot that leads to a generation; the plain handle is for calls that go on along the slot."""
 
 
@@ -56,11 +56,15 @@ class Switchboard:
 
     def __init__(self, slots: SlotTable, selected: Mapping[str, tuple[str, ...]]) -> None:
         self.slots = slots
-        self.selected = dict(selected)
         self.settled = False
         """Set once the kernel is up: from then on the provider in use stays when another one comes."""
         self.unwell: dict[tuple[str, str], str] = {}
         """Port and name of providers that others of the selection stand in for -> why."""
+        self._ports: dict[str, type[Port]] = {}
+        """Those that have had a provider, by name."""
+        self._selected = dict(selected)
+        self._in_use: dict[str, str] = {}
+        """Port without a slot -> the provider that it would have led to before the last change."""
         self._providers: dict[str, dict[str, Generation]] = {}
         self._lent: dict[tuple[str, str], Generation] = {}
         """Port and name -> a generation that is open and not in force yet."""
@@ -68,14 +72,44 @@ class Switchboard:
         self._routes: dict[str, dict[Layer, Route]] = {}
         self.ahead: Ahead | None = None
 
+    @property
+    def selected(self) -> dict[str, tuple[str, ...]]:
+        """Return the names of the providers chosen for each port, best first."""
+        return self._selected
+
+    @selected.setter
+    def selected(self, selected: Mapping[str, tuple[str, ...]]) -> None:
+        self._keep_in_use({*self._selected, *selected})
+        self._selected = dict(selected)
+
+    def restart(self, selected: Mapping[str, tuple[str, ...]]) -> None:
+        """Begin anew: nobody is open, and no port leads anywhere."""
+        self.settled = False
+        self._in_use.clear()
+        self.slots.clear()
+        self.selected = dict(selected)
+
+    def _keep_in_use(self, ports: Iterable[str]) -> None:
+        """Remember what ports without a slot lead to: where there is a slot, it knows that itself."""
+        for port in ports if self.settled else ():
+            if self.slots.get(port) is None:
+                self._in_use[port] = self._leads_to(port)
+
+    def _leads_to(self, port: str) -> str:
+        """Return the name of the provider that a port leads to; empty for none."""
+        slot = self.slots.get(port)
+        if slot is not None:
+            return slot.generation.provider.name if slot.filled else ""
+        chosen = self.choose(port, self.providers(port))
+        return "" if isinstance(chosen, HotswapError) else chosen
+
     def providers(self, port: str) -> dict[str, Generation]:
         """Return the open providers of a port by name."""
         return self._providers.get(port, {})
 
     def names(self, port: str) -> list[str]:
         """Return the names of a port's open providers, the one in use first."""
-        slot = self.slots.get(port)
-        current = slot.generation.provider.name if slot is not None and slot.filled else ""
+        current = self._leads_to(port)
         return sorted(self.providers(port), key=lambda each: (each != current, each))
 
     def serving(self, port: str) -> Generation | HotswapError:
@@ -85,11 +119,16 @@ class Switchboard:
 
     def choose(self, port: str, names: Collection[str], besides: str = "") -> str | HotswapError:
         """Return which of ``names`` would serve a port; ``besides``: the plugin whose slot it is."""
-        current = ""
-        for slot in (self.slots.get(port, None, besides), self.slots.get(port)):
-            if self.settled and not current and slot is not None and slot.filled:
-                current = slot.generation.provider.name
+        current = self._current(port, besides) if self.settled else ""
         return choose(port, names, self.in_order(port, self.selected), current)
+
+    def _current(self, port: str, besides: str) -> str:
+        """Return the name of the provider that a slot leads to until something is changed; empty for none."""
+        slot, main = self.slots.get(port, None, besides), self.slots.get(port)
+        for each in (slot, main):
+            if each is not None and each.filled:
+                return each.generation.provider.name
+        return self._leads_to(port) if main is None and besides else self._in_use.get(port, "")
 
     def in_order(self, port: str, selection: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
         """Return a selection of a port: those that are unwell stand behind the others."""
@@ -112,6 +151,7 @@ class Switchboard:
         ``ports`` are those whose slots may lead elsewhere afterwards; the cost depends on them alone. Returns port and
         name of the providers that changed.
         """
+        self._keep_in_use(each.PORT for each in ports)
         for gone in remove:
             named = self._providers.get(gone.provider.port, {})
             if named.get(gone.provider.name) is gone:
@@ -119,14 +159,30 @@ class Switchboard:
         for new in add:
             self._providers.setdefault(new.provider.port, {})[new.provider.name] = new
         changed = {(each.provider.port, each.provider.name) for each in (*add, *remove)}
-        for pair in changed:
-            self._lent.pop(pair, None)
-        for port in ports:
-            self._aim(self.slots.slot(port))
-            for slot in self.slots.of_port(port.PORT):
-                if slot.besides or (slot.name is not None and (port.PORT, slot.name) in changed):
-                    self._aim(slot)
+        self._follow(ports, changed)
         return changed
+
+    def rest(self, ports: Collection[type[Port]], add: Mapping[tuple[str, str], Generation], stand_in: StandIn) -> None:
+        """Put generations, by port and name, in force as ``switch`` does, with a stand-in from the start.
+
+        Nothing is looked at but port and name: there may be many, and few of them may ever be called.
+        """
+        self._keep_in_use(each.PORT for each in ports)
+        for (port, name), generation in add.items():
+            self._providers.setdefault(port, {})[name] = generation
+        self._stand_ins.update(dict.fromkeys(add.values(), stand_in))
+        self._follow(ports, add)
+
+    def _follow(self, ports: Collection[type[Port]], changed: Collection[tuple[str, str]]) -> None:
+        """Let the slots of some ports lead to where they should, now that the providers ``changed`` are others."""
+        if self._lent:
+            for pair in changed:
+                self._lent.pop(pair, None)
+        for port in ports:
+            self._ports[port.PORT] = port
+            for slot in self.slots.of_port(port.PORT):
+                if slot.name is None or (port.PORT, slot.name) in changed:
+                    self._aim(slot)
 
     def lead(self, port: type[Port]) -> None:
         """Let what serves a port by selection lead to where it should now."""
@@ -139,8 +195,9 @@ class Switchboard:
         found = self.slots.get(port.PORT, name, besides)
         if found is None:
             found = self.slots.slot(port, name, besides)
-            if name is not None or besides:
-                self._aim(found)
+            self._aim(found)
+            if name is None and not besides:
+                self._in_use.pop(port.PORT, None)
         return found
 
     def _aim(self, slot: Slot) -> None:
@@ -170,7 +227,7 @@ class Switchboard:
         """Let a slot lead to a generation, or to what stands in for it."""
         make = self._stand_ins.get(generation)
         if make is not None:
-            policy = make(slot, _onward(slot))
+            policy = make(generation, slot, _onward(slot))
             slot.generation = relayed(slot.port, generation.provider, policy, generation.number, generation.redact)
         else:
             slot.generation = generation if slot.name is not None else self._routed(slot, generation)

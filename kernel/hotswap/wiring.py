@@ -15,7 +15,6 @@ from dependency_injector import containers, providers
 from hotswap.config import Config, structure_config
 from hotswap.consumer import APPLICATION, Consumer
 from hotswap.errors import HotswapError, InjectionFailed, ProviderNotFound
-from hotswap.generation import Generation
 from hotswap.handles import port_methods
 from hotswap.hooks import Hooks, MethodHooks
 from hotswap.injection import Need, needs_of
@@ -60,7 +59,16 @@ class Wiring(Switchboard):
         super().__init__(SlotTable(self._hooks_of), selected)
         self._hooks = hooks
         hooks.on_change.append(self._hooks_changed)
-        self.container = containers.DynamicContainer()
+        self._container: containers.DynamicContainer | None = None
+
+    @property
+    def container(self) -> containers.DynamicContainer:
+        """Return the container. It is filled when it is first asked for, and kept up to date from then on."""
+        if self._container is None:
+            self._container = containers.DynamicContainer()
+            for name, port in self._ports.items():
+                self._expose(self._container, port, self.providers(name))
+        return self._container
 
     def _hooks_of(self, port: type[Port]) -> dict[str, MethodHooks]:
         compiled = {each.name: self._hooks.for_method(port.PORT, each.name) for each in port_methods(port)}
@@ -72,27 +80,24 @@ class Wiring(Switchboard):
             for slot in self.slots.of_port(port):
                 slot.set_hooks(self._hooks_of(slot.port))
 
-    def switch(
-        self, ports: Collection[type[Port]], add: Collection[Generation], remove: Collection[Generation]
-    ) -> set[tuple[str, str]]:
+    def _follow(self, ports: Collection[type[Port]], changed: Collection[tuple[str, str]]) -> None:
         """Do as the switchboard does, and give the container a provider for what is new."""
-        changed = super().switch(ports, add, remove)
-        for port in ports:
-            self._expose(port, None)
-            for name in sorted(name for of, name in changed if of == port.PORT):
-                self._expose(port, name)
-        return changed
+        super()._follow(ports, changed)
+        if self._container is not None:
+            for port in ports:
+                self._expose(self._container, port, (name for of, name in changed if of == port.PORT))
 
-    def _expose(self, port: type[Port], name: str | None) -> None:
-        """Make a handle a provider of the container: ``storage``, or ``storage__sqlite_storage`` for one by name.
+    def _expose(self, container: containers.DynamicContainer, port: type[Port], names: Iterable[str]) -> None:
+        """Make handles providers of the container: ``storage``, and ``storage__sqlite_storage`` for one by name.
 
         A port that is called like something the container has itself (``wire``) gets an underscore after its name.
         """
-        key = port.PORT if name is None else f"{port.PORT}__{name}"
-        key = re.sub(r"\W", "_", key)
-        key += "_" if hasattr(containers.DynamicContainer, key) else ""
-        if key not in self.container.providers:
-            setattr(self.container, key, providers.Object(self._handle(port, name, APPLICATION)))
+        for name in (None, *sorted(names)):
+            key = port.PORT if name is None else f"{port.PORT}__{name}"
+            key = re.sub(r"\W", "_", key)
+            key += "_" if hasattr(containers.DynamicContainer, key) else ""
+            if key not in container.providers:
+                setattr(container, key, providers.Object(self._handle(port, name, APPLICATION)))
 
     def _handle(self, port: type[Port], name: str | None, consumer: Consumer) -> Port:
         """Return a handle. What a plan opens is led to what that plan puts in force, before everybody else is."""
