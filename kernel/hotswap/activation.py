@@ -56,13 +56,18 @@ class Activation:
         refused: list[tuple[Found, IsolationRequired]] = []
         load = partial(_load, life.ports)
         dormant: dict[str, Dormant] = {}
+        trusted: set[tuple[str, str | None]] = set()
+        """Doors and packages that plugins come in by which nothing else is said of."""
         for found in founds:
-            try:
-                check_trust(found, settings)
-            except IsolationRequired as error:
-                refused.append((found, error))
-            else:
-                dormant[found.id] = Dormant(found, load)
+            if (found.door, found.package) not in trusted or found.id in settings.trust:
+                try:
+                    check_trust(found, settings)
+                except IsolationRequired as error:
+                    refused.append((found, error))
+                    continue
+                if found.id not in settings.trust:
+                    trusted.add((found.door, found.package))
+            dormant[found.id] = Dormant(found, load)
         resting = {each.of: each for one in dormant.values() for each in one.generations}
         ports = [life.ports.get(each) for each in sorted({port for port, _ in resting})]
         life.wiring.rest(ports, resting, self._asleep)

@@ -17,12 +17,13 @@ from hotswap.errors import HotswapError, LockInvalid, PluginInitFailed
 from hotswap.guard import describe
 from hotswap.lifecycle import Lifecycle
 from hotswap.loader import Loaded, load_many, undo
-from hotswap.lock import Lock, read
+from hotswap.lock import parse, read_bytes
 from hotswap.manifest import Manifest
 from hotswap.plan import Step, provider_names
 from hotswap.planner import LOCK_NAME
 from hotswap.prepared import check
 from hotswap.resolver.model import Chosen, Solution
+from hotswap.solution_cache import Distributions, SolutionCache
 from hotswap.states import State
 from hotswap_ports import NotReady
 
@@ -73,11 +74,10 @@ class Boot:
 
     async def _open_all(self) -> None:
         changes = self._changes
-        solution, left_out = changes.planner.solve_most(changes.settings, lock=self._lock())
+        solution, founds, left_out = self._solve()
         for plugin, error in left_out.items():
             self._lifecycle.note(plugin, State.BLOCKED, describe(error), error)
-        self._settle(solution)
-        founds = [changes.planner.catalog.get(*each) for each in solution.versions().items()]
+        self._settle(solution, founds)
         opening = [each for each in founds if not may_rest(each, changes.settings)]
         chosen = {each.id: each for each in solution.plugins} if opening else {}
         for each in chosen.values():
@@ -113,15 +113,14 @@ class Boot:
                 founds.append(found)
         return await load_many(founds, self._lifecycle.ports, changes.settings.open_timeout)
 
-    def _settle(self, solution: Solution) -> None:
+    def _settle(self, solution: Solution, founds: Iterable[Found]) -> None:
         """Take this for the solution: what failed is no part of it, so that nobody counts on it."""
-        changes = self._changes
-        changes.solution = solution
-        founds = [changes.planner.catalog.get(*each) for each in solution.versions().items()]
-        changes.providers = provider_names(each.provides for each in founds)
+        self._changes.solution = solution
+        self._changes.providers = provider_names(each.provides for each in founds)
 
     def _settle_without(self, plugin: str) -> None:
-        self._settle(Solution(tuple(each for each in self._changes.solution.plugins if each.id != plugin)))
+        solution = Solution(tuple(each for each in self._changes.solution.plugins if each.id != plugin))
+        self._settle(solution, self._changes.planner.founds_of(solution))
 
     async def stop(self) -> None:
         """End the retries."""
@@ -129,14 +128,29 @@ class Boot:
             self._retrying.cancel()
             await asyncio.gather(self._retrying, return_exceptions=True)
 
-    def _lock(self) -> Lock | None:
-        """Return the project's lock; one that cannot be read is a problem, and decides nothing."""
-        path = self._changes.settings.folder / LOCK_NAME
+    def _solve(self) -> tuple[Solution, Sequence[Found], dict[str, HotswapError]]:
+        """Return what to open, where that is, and for each plugin left out the error that says why.
+
+        The project's lock is asked first; one that cannot be read is a problem, and decides nothing.
+        """
+        planner, settings = self._changes.planner, self._changes.settings
+        path = settings.folder / LOCK_NAME
         try:
-            return read(path) if path.is_file() else None
+            data = read_bytes(path) if path.is_file() else None
+            cache = SolutionCache(planner, settings, data, self._lifecycle.environ)
+            known = cache.get()
+            if known is not None:
+                return *known, {}
+            lock = None if data is None else parse(data, str(path))
         except LockInvalid as error:
             self.problems.append(error)
-            return None
+            solution, left_out = planner.solve_most(settings)
+            return solution, planner.founds_of(solution), left_out
+        distributions = Distributions()
+        solution, left_out = planner.solve_most(settings, lock, distributions)
+        if not left_out:
+            cache.put(solution, distributions.answers)
+        return solution, planner.founds_of(solution), left_out
 
     async def _open(self, chosen: Chosen, found: Found) -> bool:
         """Open a plugin on the way up; return whether it is open."""

@@ -6,6 +6,7 @@ what was made by another program is passed over. One that cannot be used is neve
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -33,18 +34,20 @@ class CacheFile:
         self._path = path
         self._made_for = made_for
 
-    def read(self) -> tuple[Any, bytes] | None:
+    def read(self) -> tuple[Any, memoryview] | None:
         """Return index and bytes; None when the file is not there, not ours, damaged, or made for something else."""
         if self._path is None:
             return None
         try:
-            head, _, rest = _own_bytes(self._path).partition(b"\n")
-            made_for, checksum, length = json.loads(head)
+            content = _own_bytes(self._path)
+            begin = content.index(b"\n")
+            made_for, checksum, length = json.loads(content[:begin])
             if made_for != self._made_for:
                 return None
+            rest = memoryview(content)[begin + 1 :]
             if checksum != zlib.crc32(rest):
                 raise ValueError("its data is damaged")
-            return json.loads(rest[:length]), rest[length:]
+            return json.loads(bytes(rest[:length])), rest[length:]
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, RecursionError) as error:
@@ -96,7 +99,8 @@ def _code(folder: str) -> list[Any]:
             stats = sorted((each.name, each.stat()) for each in files if each.name.endswith(".py"))
     except OSError:  # from a zip file
         stats = []
-    return [folder, [[name, found.st_size, found.st_mtime_ns] for name, found in stats]]
+    code = repr([(name, found.st_size, found.st_mtime_ns) for name, found in stats])
+    return [folder, hashlib.sha256(code.encode()).hexdigest()]
 
 
 def _text(value: Any) -> bytes:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from hotswap.catalog_cache import CatalogCache, Entry, cache_file
+from hotswap.cache_file import CacheFile
+from hotswap.catalog_cache import CatalogCache, Entry, Row, cache_file
 from hotswap.discovery import DOORS, MANIFEST, Problem, Sighting, scan
 from hotswap.errors import HotswapError, ManifestInvalid, PluginConflict, PluginNotFound
 from hotswap.manifest.model import Manifest
@@ -25,65 +30,74 @@ if TYPE_CHECKING:
 
 
 class Found:
-    """One version of one plugin, and where it was found. Its manifest is decoded when it is first asked for.
+    """One version of one plugin, and where it was found. Its manifest is decoded when it is first asked for."""
 
-    ``signature`` is that of its ``plugin.toml`` (see :class:`Sighting`): None where that may change unseen, or there
-    is no such file.
-    """
+    __slots__ = (
+        "_data", "_manifest", "door", "folder", "id", "package", "provides", "raw_version", "rests", "signature",
+    )  # fmt: skip
 
-    __slots__ = ("_entry", "_folder", "_manifest", "door", "id", "package", "provides", "rests", "signature")
-
-    def __init__(
-        self,
-        manifest: Manifest | Entry,
-        door: str,
-        path: Path | str,
-        package: str | None = None,
-        signature: tuple[int, int, int] | None = None,
-    ) -> None:
+    def __init__(self, manifest: Manifest, door: str, path: Path | str, package: str | None = None) -> None:
         self.door = door
         """The door it came in by: one of ``discovery.DOORS``."""
+        self.folder = path
+        """The folder around its ``plugin.toml``, as it was found."""
         self.package = package
         """Import name of its folder, when that lies in an importable package: ``hotswap_plugins.http_scraper``."""
+        self.signature: tuple[int, int, int] | None = None
+        """That of its ``plugin.toml`` (see :class:`Sighting`); None where that may change unseen, or there is none."""
         self.id = manifest.id
-        self.provides: Sequence[Sequence[str]]
-        """Port and provider name of each provider, without the manifest being decoded."""
-        self.signature = signature
-        self._folder = path
-        self._entry: Entry | None = None
-        self._manifest: Manifest | None = None
-        if isinstance(manifest, Entry):
-            self._entry = manifest
-            self.provides, self.rests = manifest.provides, manifest.rests
-        else:
-            self._manifest = manifest
-            self.provides, self.rests = [(each.port, each.name) for each in manifest.provides], manifest.may_rest
+        self.raw_version = manifest.raw_version
+        """The version as the manifest writes it."""
+        self.provides: Sequence[tuple[str, str]] = [(each.port, each.name) for each in manifest.provides]
+        """Port and name of each provider."""
+        self.rests = manifest.may_rest
+        """Whether it may be opened by the first call that needs it."""
+        self._manifest: Manifest | None = manifest
+        self._data: tuple[memoryview, int, int] | None = None
+
+    @classmethod
+    def of_row(cls, row: Row, body: memoryview, sighting: Sighting) -> Found:
+        """Return what the cache knows of a manifest that was seen."""
+        found = cls.__new__(cls)
+        found.door, found.folder, _, found.package = sighting
+        found.signature, found.id, found.raw_version, found.provides, found.rests, start, end = row
+        found._manifest, found._data = None, (body, start, end)
+        return found
 
     @property
     def manifest(self) -> Manifest:
         """The whole manifest. ManifestInvalid, when the file had to be read again and is no longer sound."""
         if self._manifest is None:
-            assert self._entry is not None
-            self._manifest = self._entry.manifest(os.path.join(self._folder, MANIFEST))
+            self._manifest = self._read()
         return self._manifest
 
-    @property
-    def raw_version(self) -> str:
-        """The version as its manifest writes it, without that being decoded."""
-        return self._entry.version if self._entry is not None else self.manifest.raw_version
+    def _read(self) -> Manifest:
+        from hotswap.manifest.codec import from_data
+
+        assert self._data is not None
+        body, start, end = self._data
+        try:
+            return from_data(json.loads(bytes(body[start:end])))
+        except Exception as error:  # noqa: BLE001 - logged: whatever is wrong with the cache, the file is still there
+            from hotswap.manifest.reader import read_manifest
+
+            path = os.path.join(self.folder, MANIFEST)
+            CacheFile(None, []).log("an entry cannot be decoded", error, path)
+            self.signature = None
+            return read_manifest(Path(path))
 
     @property
     def version(self) -> Version:
         """The version, without the manifest being decoded."""
-        return version_of(self._entry.version) if self._entry is not None else self.manifest.version
+        return version_of(self.raw_version)
 
     @property
     def path(self) -> Path:
         """The folder around its ``plugin.toml``."""
-        return Path(self._folder)
+        return Path(self.folder)
 
     def __repr__(self) -> str:
-        return f"Found({self.id} {self.version}, door={self.door!r}, path={str(self._folder)!r})"
+        return f"Found({self.id} {self.version}, door={self.door!r}, path={str(self.folder)!r})"
 
 
 @frozen
@@ -196,6 +210,19 @@ class Catalog:
             if any(one == port and called == name for each in versions for one, called in each.provides)
         )
 
+    def identity(self) -> str | None:
+        """Return a digest of which manifests there are and what they say; None where one may change unseen."""
+        founds = list(self)
+        folders = [str(each.folder) for each in founds]
+        signatures = [each.signature for each in founds if each.signature is not None]
+        if len(signatures) < len(founds):
+            return None
+        try:
+            numbers = array("q", chain.from_iterable(signatures)).tobytes()
+        except OverflowError:  # times of another age
+            return None
+        return sha256("\0".join(folders).encode("utf-8", "surrogateescape") + numbers).hexdigest()
+
     def __iter__(self) -> Iterator[Found]:
         for versions in self._versions.values():
             yield from versions
@@ -237,29 +264,33 @@ def discover(
     seen = scan(settings, environ, refresh=refresh is True)
     found: list[Found] = []
     problems = list(seen.problems)
-    entries: dict[str, Entry] = {}
+    entries: dict[str, Entry | None] = {}
     fresh = bool(refresh)
     for sighting in seen.sightings:
-        door, folder, signature, package = sighting
-        entry = None if folder in anew else cache.get(sighting)
-        if entry is not None:
-            entries[folder] = entry
-            if entry.id:
-                found.append(Found(entry, door, folder, package, signature))
+        folder = sighting.folder
+        row = None if folder in anew else cache.get(folder, sighting.signature)
+        if row is not None:
+            entries[folder] = None
+            if row[1]:
+                found.append(Found.of_row(row, cache.body, sighting))
             else:
-                path = os.path.join(folder, MANIFEST)
-                problems.append(Problem(Path(path), entry.problem(path)))
+                problems.append(_problem(folder, json.loads(bytes(cache.body[row[-2] : row[-1]]))))
             continue
         fresh = True
         result = _read(sighting, entries)
         if isinstance(result, Manifest):
-            settled = None if cache.is_racy(signature) else signature
-            found.append(Found(result, door, folder, package, settled))
+            found.append(Found(result, sighting.door, folder, sighting.package))
+            found[-1].signature = None if cache.is_racy(sighting.signature) else sighting.signature
         else:
             problems.append(Problem(Path(folder, MANIFEST), result))
     if fresh:
         cache.save(entries)
     return Catalog(found, problems)
+
+
+def _problem(folder: str, problems: Sequence[str]) -> Problem:
+    path = Path(folder, MANIFEST)
+    return Problem(path, ManifestInvalid(str(path), problems))
 
 
 def wanted(settings: Settings, catalog: Catalog) -> dict[str, SpecifierSet]:
@@ -284,7 +315,7 @@ def trust_of(found: Found, settings: Settings) -> Trust:
     return settings.trust.get(found.id, default_trust(found.door, found.package))
 
 
-def _read(sighting: Sighting, entries: dict[str, Entry]) -> Manifest | HotswapError:
+def _read(sighting: Sighting, entries: dict[str, Entry | None]) -> Manifest | HotswapError:
     from hotswap.manifest.reader import read_manifest
 
     path = Path(sighting.folder, MANIFEST)
@@ -292,11 +323,11 @@ def _read(sighting: Sighting, entries: dict[str, Entry]) -> Manifest | HotswapEr
         manifest = read_manifest(path)
     except ManifestInvalid as error:
         if error.__cause__ is None:  # a file that could not be read now may be readable next time
-            entries[sighting.folder] = Entry.of_problems(sighting, error.problems)
+            entries[sighting.folder] = Entry.of_problems(sighting.signature, error.problems)
         return error
     except Exception as error:  # noqa: BLE001 - one manifest never stops the others: reported as its problem
         return ManifestInvalid(str(path), [f"it cannot be read: {type(error).__name__}: {error}"])
-    entries[sighting.folder] = Entry.of(sighting, manifest)
+    entries[sighting.folder] = Entry.of(sighting.signature, manifest)
     return manifest
 
 

@@ -12,11 +12,9 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from hotswap.cache_file import RACY_NS, CacheFile, cache_path, program
-from hotswap.discovery import Sighting
-from hotswap.errors import ManifestInvalid
 from hotswap.manifest.model import Manifest
 
 FORMAT = 2
@@ -24,15 +22,20 @@ KEPT_UNSEEN = 1_000
 """Entries of plugins not seen this time (those of other projects) that are kept when the file is written anew."""
 
 
+Signature: TypeAlias = tuple[int, int, int]
+Row: TypeAlias = tuple[Signature, str, str, Sequence[tuple[str, str]], bool, int, int]
+"""A line of the index: what an entry says, and where in the body its data begins and ends."""
+
+
 class Entry(NamedTuple):
     """What is known of one ``plugin.toml``: a manifest, or the problems that make it none."""
 
-    signature: tuple[int, int, int]
+    signature: Signature
     id: str
     """Empty for a file that is no manifest."""
     version: str
     """As its manifest writes it."""
-    provides: Sequence[Sequence[str]]
+    provides: Sequence[tuple[str, str]]
     """Port and provider name of each provider."""
     rests: bool
     """Whether the plugin may be opened by the first call that needs it."""
@@ -40,34 +43,18 @@ class Entry(NamedTuple):
     """The manifest's data in JSON; for a file that is no manifest the list of its problems."""
 
     @classmethod
-    def of(cls, sighting: Sighting, manifest: Manifest) -> Entry:
+    def of(cls, signature: Signature, manifest: Manifest) -> Entry:
         """Make the entry of a manifest that was just read."""
         from hotswap.manifest.codec import to_data
 
         provides = tuple((each.port, each.name) for each in manifest.provides)
         data = json.dumps(to_data(manifest), separators=(",", ":")).encode()
-        return cls(sighting.signature, manifest.id, manifest.raw_version, provides, manifest.may_rest, data)
+        return cls(signature, manifest.id, manifest.raw_version, provides, manifest.may_rest, data)
 
     @classmethod
-    def of_problems(cls, sighting: Sighting, problems: Sequence[str]) -> Entry:
+    def of_problems(cls, signature: Signature, problems: Sequence[str]) -> Entry:
         """Make the entry of a file that is no manifest, so that it is not parsed again until it changes."""
-        return cls(sighting.signature, "", "", (), False, json.dumps(list(problems)).encode())
-
-    def problem(self, path: str) -> ManifestInvalid:
-        """Return the error to report of a file that is no manifest."""
-        return ManifestInvalid(path, json.loads(self.data))
-
-    def manifest(self, path: str) -> Manifest:
-        """Decode it; data that cannot be decoded is replaced by the file, which may raise ManifestInvalid."""
-        from hotswap.manifest.codec import from_data
-
-        try:
-            return from_data(json.loads(self.data))
-        except Exception as error:  # noqa: BLE001 - logged: whatever is wrong with the cache, the file is still there
-            CacheFile(None, []).log("an entry cannot be decoded", error, path)
-            from hotswap.manifest.reader import read_manifest
-
-            return read_manifest(Path(path))
+        return cls(signature, "", "", (), False, json.dumps(list(problems)).encode())
 
 
 class CatalogCache:
@@ -75,63 +62,72 @@ class CatalogCache:
 
     def __init__(self, path: Path | None) -> None:
         self._file = CacheFile(path, [FORMAT, *program(Manifest.__module__)])
-        self._entries: dict[str, Entry] = {}
+        self._rows: dict[str, Row] = {}
+        self.body = memoryview(b"")
         self._read_at = time.time_ns()
 
     def load(self) -> None:
         """Read the file."""
         content = self._file.read()
         try:
-            self._entries = {} if content is None else _entries(*content)
+            if content is not None:
+                self._rows, self.body = _rows(*content), content[1]
         except (TypeError, ValueError, RecursionError) as error:
             self._file.log("it has another shape", error)
 
-    def get(self, sighting: Sighting) -> Entry | None:
+    def get(self, folder: str, signature: Signature) -> Row | None:
         """Return what is known of a ``plugin.toml`` that has not changed since."""
-        entry = self._entries.get(sighting.folder)
-        return entry if entry is not None and entry.signature == sighting.signature else None
+        row = self._rows.get(folder)
+        return row if row is not None and row[0] == signature else None
 
-    def save(self, entries: Mapping[str, Entry]) -> None:
-        """Write the file anew with these entries by folder and some of those that were not seen."""
-        kept = {folder: each for folder, each in entries.items() if not self.is_racy(each.signature)}
-        others = [folder for folder in self._entries if folder not in entries]
-        kept.update((folder, self._entries[folder]) for folder in others[:KEPT_UNSEEN])
+    def save(self, entries: Mapping[str, Entry | None]) -> None:
+        """Write the file anew with these entries by folder (None: as it was) and some of those that were not seen."""
+        others = [folder for folder in self._rows if folder not in entries][:KEPT_UNSEEN]
+        all_of_them = {**entries, **dict.fromkeys(others)}
+        known = {folder: each or self._entry(folder) for folder, each in all_of_them.items()}
+        kept = {folder: each for folder, each in known.items() if not self.is_racy(each.signature)}
         rows = kept.values()
+        pairs = [pair for each in rows for pair in each.provides]
         columns = [
             list(kept),
             *([each.signature[number] for each in rows] for number in range(3)),
-            *([each[number] for each in rows] for number in range(1, 5)),
+            [each.id for each in rows],
+            [each.version for each in rows],
+            [port for port, _ in pairs],
+            [name for _, name in pairs],
+            [len(each.provides) for each in rows],
+            [each.rests for each in rows],
             list(accumulate(len(each.data) for each in rows)),
         ]
         self._file.write(columns, b"".join(each.data for each in rows))
 
-    def is_racy(self, signature: tuple[int, int, int]) -> bool:
+    def _entry(self, folder: str) -> Entry:
+        signature, plugin, version, provides, rests, start, end = self._rows[folder]
+        return Entry(signature, plugin, version, provides, rests, bytes(self.body[start:end]))
+
+    def is_racy(self, signature: Signature) -> bool:
         """Return whether a file may have changed since it was read, and look as it did."""
         return self._read_at - signature[1] < RACY_NS
 
 
-def _entries(columns: list[list[Any]], body: bytes) -> dict[str, Entry]:
-    """Return the entries by folder; TypeError or ValueError for what was not written here.
+def _rows(columns: list[list[Any]], body: memoryview) -> dict[str, Row]:
+    """Return the rows by folder; TypeError or ValueError for what was not written here.
 
-    Columns, and not a row each: a thousand entries are then read and checked in a few steps.
+    They are kept as columns: a thousand are then read and checked in a few steps.
     """
-    folders, sizes, modified, changed, ids, versions, provides, rests, ends = columns
-    pairs = list(chain.from_iterable(provides))
-    "".join(chain(folders, ids, versions, chain.from_iterable(pairs)))  # a TypeError for any that is no text
-    if (
-        set(map(len, columns)) != {len(folders)}
-        or not set(map(len, pairs)) <= {2}
-        or not set(map(type, rests)) <= {bool}
-    ):
+    folders, sizes, modified, changed, ids, versions, ports, names, counts, rests, ends = columns
+    "".join(chain(folders, ids, versions, ports, names))  # a TypeError for any that is no text
+    kinds = [set(map(type, each)) <= {kind} for each, kind in ((rests, bool), (counts, int), (ends, int))]
+    pairs = list(zip(ports, names, strict=True))
+    if not all(kinds) or sum(counts) != len(pairs) or min(counts, default=0) < 0:
         raise ValueError("its columns do not fit together")
-    data = [body[start:end] for start, end in pairwise([0, *ends])]
+    provides = [pairs[start:end] for start, end in pairwise([0, *accumulate(counts)])]
     signatures = zip(sizes, modified, changed, strict=True)
-    rows = map(Entry._make, zip(signatures, ids, versions, provides, rests, data, strict=True))
-    entries = dict(zip(folders, rows, strict=True))
-    for each in entries.values():
-        if not each.id:
-            "".join(json.loads(each.data))
-    return entries
+    rows = list(zip(signatures, ids, versions, provides, rests, [0, *ends[:-1]], ends, strict=True))
+    for _, plugin, *_, start, end in rows:
+        if not plugin:
+            "".join(json.loads(bytes(body[start:end])))
+    return dict(zip(folders, rows, strict=True))
 
 
 def cache_file(environ: Mapping[str, str]) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -13,6 +13,7 @@ from hotswap.boot import Backoff, Boot
 from hotswap.catalog import Catalog, discover
 from hotswap.changes import Changes
 from hotswap.clock import Ticking
+from hotswap.collecting import SELDOM_COLLECTED
 from hotswap.errors import HotswapError, KernelInUse, KernelNotRunning, PortUnfilled, PortUnknown, TeardownFailed
 from hotswap.failover import Failover
 from hotswap.handles import port_methods
@@ -42,6 +43,22 @@ P = TypeVar("P", bound=Port)
 T = TypeVar("T")
 
 
+class _Methods(Mapping[str, list[str]]):
+    """The async methods of each port, read when somebody asks for them."""
+
+    def __init__(self, ports: PortDirectory) -> None:
+        self._ports = ports
+
+    def __getitem__(self, port: str) -> list[str]:
+        return [each.name for each in port_methods(self._ports.get(port)) if each.kind != "sync"]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ports.names())
+
+    def __len__(self) -> int:
+        return len(self._ports.names())
+
+
 class Kernel:
     """Finds plugins, solves, opens what is enabled, and swaps providers while the application runs.
 
@@ -68,8 +85,7 @@ class Kernel:
         self._settings = Settings.load() if settings is None else settings
         self._environ = os.environ if environ is None else environ
         self._ports = PortDirectory(ports, self._environ)
-        methods = {each.PORT: [m.name for m in port_methods(each) if m.kind != "sync"] for each in self._ports}
-        self._hooks = Hooks(methods)
+        self._hooks = Hooks(_Methods(self._ports))
         self._wiring = Wiring(self._settings.selected, self._hooks)
         self._lifecycle = Lifecycle(self._ports, self._wiring, self._hooks, self._environ)
         self._changes: Changes | None = None
@@ -90,6 +106,11 @@ class Kernel:
         await checkpoint_if_cancelled()  # anyio loads its backend now, and not in the middle of the first swap
         self._wiring.restart(self._settings.selected)
         self._lifecycle.notes.clear()
+        with SELDOM_COLLECTED:
+            await self._come_up()
+        return self
+
+    async def _come_up(self) -> None:
         catalog = discover(self._settings, environ=self._environ)
         self._changes = Changes(self._settings, Planner(catalog, self._ports), self._lifecycle)
         self._boot = Boot(self._changes, self._lifecycle, self._backoff)
@@ -103,7 +124,6 @@ class Kernel:
         except BaseException as error:
             await self._leave(error)
             raise
-        return self
 
     async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         try:

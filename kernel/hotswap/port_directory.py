@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import cast
 
 from packaging.version import Version
@@ -70,6 +70,10 @@ class PortDirectory:
     def versions(self) -> Mapping[str, Version]:
         """Return each port's version by name."""
         return {name: Version(port.VERSION) for name, port in self._ports.items()}
+
+    def names(self) -> Collection[str]:
+        """Return the name of each port."""
+        return self._ports.keys()
 
     def __contains__(self, name: object) -> bool:
         return name in self._ports

@@ -73,15 +73,45 @@ class Chosen:
     """Each port it requires -> id of the plugin that fills it; None for an optional port that nobody fills."""
 
 
-@frozen
 class Solution:
     """Plugins in start order: what is required comes before what requires it, ties by id."""
 
-    plugins: tuple[Chosen, ...]
+    __slots__ = ("_plugins", "_read", "_versions")
+
+    def __init__(self, plugins: tuple[Chosen, ...]) -> None:
+        self._plugins: tuple[Chosen, ...] | None = plugins
+        self._read: Callable[[], tuple[Chosen, ...]] | None = None
+        self._versions: Mapping[str, Version] | None = None
+
+    @classmethod
+    def of_versions(cls, versions: Mapping[str, Version], read: Callable[[], tuple[Chosen, ...]]) -> Solution:
+        """Return a solution of which all but the versions is read when somebody asks for it."""
+        solution = cls(())
+        solution._plugins, solution._read, solution._versions = None, read, versions
+        return solution
+
+    @property
+    def plugins(self) -> tuple[Chosen, ...]:
+        """The plugins, with the reason for each."""
+        if self._plugins is None:
+            assert self._read is not None
+            self._plugins = self._read()
+        return self._plugins
 
     def versions(self) -> dict[str, Version]:
         """Return the version of each plugin, in start order."""
-        return {each.id: each.version for each in self.plugins}
+        if self._versions is None:
+            self._versions = {each.id: each.version for each in self.plugins}
+        return dict(self._versions)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Solution) and (self is other or self.plugins == other.plugins)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.versions().items()))
+
+    def __repr__(self) -> str:
+        return f"Solution(plugins={self.plugins!r})"
 
 
 @frozen
