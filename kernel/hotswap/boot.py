@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from contextlib import suppress
+from itertools import groupby
 
 import attrs
 from attrs import frozen
@@ -78,29 +79,26 @@ class Boot:
         for plugin, error in left_out.items():
             self._lifecycle.note(plugin, State.BLOCKED, describe(error), error)
         self._settle(solution, founds)
-        opening = [each for each in founds if not may_rest(each, changes.settings)]
+        opening = {each.id: each for each in founds if not may_rest(each, changes.settings)}
         chosen = {each.id: each for each in solution.plugins} if opening else {}
         for each in chosen.values():
             self._lifecycle.note(each.id, State.RESOLVED, each.reason)
-        self._loaded = await self._load(opening)
-        resting: list[Found] = []
-        for found in founds:
-            if may_rest(found, changes.settings):
-                resting.append(found)
+        self._loaded = await self._load(opening.values())
+        for awake, group in groupby(founds, lambda each: each.id in opening):
+            if not awake:
+                self._rest(group)
                 continue
-            self._rest(resting)
-            resting.clear()
-            if not await self._open(chosen[found.id], found):
-                self._settle_without(found.id)
-        self._rest(resting)
+            for found in group:
+                if not await self._open(chosen[found.id], found):
+                    self._settle_without(found.id)
         for left_over in self._loaded.values():
             if isinstance(left_over, Loaded):
                 undo(left_over)
         self._lifecycle.wiring.settled = True
 
-    def _rest(self, founds: Sequence[Found]) -> None:
+    def _rest(self, founds: Iterable[Found]) -> None:
         """Put in force what is opened by the first call that needs it."""
-        for found, error in self.activation.rest(founds) if founds else ():
+        for found, error in self.activation.rest(founds):
             self._lifecycle.note(found.id, State.FAILED, describe(error), error)
             self._settle_without(found.id)
 

@@ -213,15 +213,15 @@ class Catalog:
     def identity(self) -> str | None:
         """Return a digest of which manifests there are and what they say; None where one may change unseen."""
         founds = list(self)
-        folders = [str(each.folder) for each in founds]
-        signatures = [each.signature for each in founds if each.signature is not None]
-        if len(signatures) < len(founds):
+        signatures = [each.signature for each in founds]
+        if None in signatures:
             return None
+        folders = "\0".join([str(each.folder) for each in founds])
         try:
-            numbers = array("q", chain.from_iterable(signatures)).tobytes()
+            numbers = array("q", chain.from_iterable(filter(None, signatures))).tobytes()
         except OverflowError:  # times of another age
             return None
-        return sha256("\0".join(folders).encode("utf-8", "surrogateescape") + numbers).hexdigest()
+        return sha256(folders.encode("utf-8", "surrogateescape") + numbers).hexdigest()
 
     def __iter__(self) -> Iterator[Found]:
         for versions in self._versions.values():

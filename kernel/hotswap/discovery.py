@@ -93,6 +93,7 @@ class _Look:
 
     def __init__(self) -> None:
         self.result = Scan()
+        self._sightings = self.result.sightings
         self._seen: dict[tuple[int, int], str] = {}
         self._packages: set[str] = set()
 
@@ -141,8 +142,11 @@ class _Look:
             return True
         if not stat.S_ISREG(mode):  # opening a named pipe would wait for ever
             self._refuse(path, "it is not an ordinary file")
-        elif not self._is_known((device, number), path):
-            self.result.sightings.append(Sighting(door, folder, (size, modified, changed), package))
+            return True
+        first = self._seen.setdefault((device, number), path)
+        # Installers hard-link equal files: only the same real path is the same plugin.
+        if first is path or os.path.realpath(first) != os.path.realpath(path):
+            self._sightings.append(Sighting(door, folder, (size, modified, changed), package))
         return True
 
     def at_entry_point(self, entry: EntryPoint) -> None:
@@ -168,11 +172,6 @@ class _Look:
 
     def _refuse(self, path: str, reason: str) -> None:
         self.result.problems.append(Problem(Path(path), ManifestInvalid(path, [reason])))
-
-    def _is_known(self, identity: tuple[int, int], path: str) -> bool:
-        first = self._seen.setdefault(identity, path)
-        # Installers hard-link equal files: only the same real path is the same plugin.
-        return first is not path and os.path.realpath(first) == os.path.realpath(path)
 
 
 def package_folders(name: str) -> list[str]:

@@ -19,7 +19,7 @@ import packaging
 from packaging.version import Version
 
 from hotswap.cache_file import CacheFile, cache_path, program
-from hotswap.catalog import Catalog, Found
+from hotswap.catalog import Found
 from hotswap.lock import parse
 from hotswap.manifest.model import Manifest
 from hotswap.planner import HOSTS, PYTHON, Planner, installed
@@ -90,13 +90,13 @@ class SolutionCache:
     def _solution(self, light: bytes, rest: bytes) -> tuple[Solution, list[Found]]:
         """Return what was kept; ValueError and others for what is none, or not of this catalog."""
         chosen: dict[str, str] = dict(json.loads(light))
-        founds = [_found(self._planner.catalog, *each) for each in chosen.items()]
-        versions = {each.id: each.version for each in founds}
-        return Solution.of_versions(versions, lambda: self._chosen(versions, rest)), founds
+        versions = self._planner.catalog.versions
+        founds = [_one_of(versions(plugin), version) for plugin, version in chosen.items()]
+        return Solution.later(lambda: self._chosen(founds, rest)), founds
 
-    def _chosen(self, versions: Mapping[str, Version], rest: bytes) -> tuple[Chosen, ...]:
+    def _chosen(self, founds: Iterable[Found], rest: bytes) -> tuple[Chosen, ...]:
         try:
-            return tuple(_decoded(versions, json.loads(rest)))
+            return tuple(_decoded(founds, json.loads(rest)))
         except (TypeError, ValueError, AttributeError, RecursionError) as error:
             self._file.log("a solution cannot be decoded", error)
             lock = None if self._lock is None else parse(self._lock, "hotswap.lock")
@@ -145,15 +145,15 @@ def _installed(distribution: str) -> str | None:
     return None if version is None else str(version)
 
 
-def _found(catalog: Catalog, plugin: str, version: str) -> Found:
-    """Return a version of a plugin; ValueError where it is not there."""
-    for each in catalog.versions(plugin):
+def _one_of(founds: Iterable[Found], version: str) -> Found:
+    """Return the one of that version; ValueError where it is not there."""
+    for each in founds:
         if each.raw_version == version:
             return each
     raise ValueError("it is of another catalog")
 
 
-def _decoded(versions: Mapping[str, Version], rows: Any) -> Iterable[Chosen]:
-    for (plugin, version), (reason, required_by, ports) in zip(versions.items(), rows, strict=True):
+def _decoded(founds: Iterable[Found], rows: Any) -> Iterable[Chosen]:
+    for found, (reason, required_by, ports) in zip(founds, rows, strict=True):
         "".join([reason, *required_by, *ports, *filter(None, ports.values())])
-        yield Chosen(plugin, version, reason, tuple(required_by), ports)
+        yield Chosen(found.id, found.version, reason, tuple(required_by), ports)

@@ -76,39 +76,35 @@ class Chosen:
 class Solution:
     """Plugins in start order: what is required comes before what requires it, ties by id."""
 
-    __slots__ = ("_plugins", "_read", "_versions")
+    __slots__ = ("_plugins", "_read")
 
     def __init__(self, plugins: tuple[Chosen, ...]) -> None:
         self._plugins: tuple[Chosen, ...] | None = plugins
-        self._read: Callable[[], tuple[Chosen, ...]] | None = None
-        self._versions: Mapping[str, Version] | None = None
+        self._read: Callable[[], tuple[Chosen, ...]] = lambda: plugins
 
     @classmethod
-    def of_versions(cls, versions: Mapping[str, Version], read: Callable[[], tuple[Chosen, ...]]) -> Solution:
-        """Return a solution of which all but the versions is read when somebody asks for it."""
+    def later(cls, read: Callable[[], tuple[Chosen, ...]]) -> Solution:
+        """Return a solution that is read when somebody asks what it says."""
         solution = cls(())
-        solution._plugins, solution._read, solution._versions = None, read, versions
+        solution._plugins, solution._read = None, read
         return solution
 
     @property
     def plugins(self) -> tuple[Chosen, ...]:
         """The plugins, with the reason for each."""
         if self._plugins is None:
-            assert self._read is not None
             self._plugins = self._read()
         return self._plugins
 
     def versions(self) -> dict[str, Version]:
         """Return the version of each plugin, in start order."""
-        if self._versions is None:
-            self._versions = {each.id: each.version for each in self.plugins}
-        return dict(self._versions)
+        return {each.id: each.version for each in self.plugins}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Solution) and (self is other or self.plugins == other.plugins)
 
     def __hash__(self) -> int:
-        return hash(tuple(self.versions().items()))
+        return hash(self.plugins)
 
     def __repr__(self) -> str:
         return f"Solution(plugins={self.plugins!r})"
