@@ -100,7 +100,7 @@ class SolutionCache:
         except (TypeError, ValueError, AttributeError, RecursionError) as error:
             self._file.log("a solution cannot be decoded", error)
             lock = None if self._lock is None else parse(self._lock, "hotswap.lock")
-            return self._planner.solve_most(self._settings, lock)[0].plugins
+            return self._planner.solve_most(self._settings, lock, Distributions())[0].plugins
 
     def put(self, solution: Solution, answers: Mapping[str, str | None]) -> None:
         """Keep a solution of this question, with what was answered about Python distributions on the way."""
