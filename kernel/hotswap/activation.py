@@ -7,6 +7,7 @@ or keeps it asleep until the change is over, so that the two never open it side 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -26,9 +27,10 @@ from hotswap.states import State
 from hotswap_ports import Port
 
 
-def may_rest(found: Found, settings: Settings) -> bool:
-    """Return whether a plugin is opened by the first call that needs it."""
-    return found.rests and settings.activation != "eager"
+def to_open(founds: Iterable[Found], settings: Settings) -> dict[str, Found]:
+    """Return, by id, those plugins that are not left to the first call that needs them."""
+    eager = settings.activation == "eager"
+    return {each.id: each for each in founds if eager or not each.rests}
 
 
 class Activation:
@@ -56,6 +58,7 @@ class Activation:
         refused: list[tuple[Found, IsolationRequired]] = []
         load = partial(_load, life.ports)
         dormant: dict[str, Dormant] = {}
+        resting: defaultdict[str, dict[str, Generation]] = defaultdict(dict)
         trusted: set[tuple[str, str | None]] = set()
         """Doors and packages that plugins come in by which nothing else is said of."""
         for found in founds:
@@ -67,10 +70,11 @@ class Activation:
                     continue
                 if found.id not in settings.trust:
                     trusted.add((found.door, found.package))
-            dormant[found.id] = Dormant(found, load)
-        resting = {each.of: each for one in dormant.values() for each in one.generations}
-        ports = [life.ports.get(each) for each in sorted({port for port, _ in resting})]
-        life.wiring.rest(ports, resting, self._asleep)
+            one = dormant[found.id] = Dormant(found, load)
+            for each in one.generations:
+                port, name = each.of
+                resting[port][name] = each
+        life.wiring.rest([life.ports.get(each) for each in sorted(resting)], resting, self._asleep)
         life.dormant.update(dormant)
         life.note_all(dormant, State.RESOLVED, "it is opened by the first call that needs it")
         return refused

@@ -11,7 +11,7 @@ import attrs
 from attrs import frozen
 from loguru import logger
 
-from hotswap.activation import Activation, may_rest
+from hotswap.activation import Activation, to_open
 from hotswap.catalog import Found
 from hotswap.changes import Changes
 from hotswap.errors import HotswapError, LockInvalid, PluginInitFailed
@@ -79,12 +79,12 @@ class Boot:
         for plugin, error in left_out.items():
             self._lifecycle.note(plugin, State.BLOCKED, describe(error), error)
         self._settle(solution, founds)
-        opening = {each.id: each for each in founds if not may_rest(each, changes.settings)}
+        opening = to_open(founds, changes.settings)
         chosen = {each.id: each for each in solution.plugins} if opening else {}
         for each in chosen.values():
             self._lifecycle.note(each.id, State.RESOLVED, each.reason)
         self._loaded = await self._load(opening.values())
-        for awake, group in groupby(founds, lambda each: each.id in opening):
+        for awake, group in groupby(founds, lambda each: each.id in opening) if opening else ((False, founds),):
             if not awake:
                 self._rest(group)
                 continue

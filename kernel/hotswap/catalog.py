@@ -29,11 +29,15 @@ if TYPE_CHECKING:
     from hotswap.settings import Settings
 
 
+_NOTHING = memoryview(b"")
+
+
 class Found:
     """One version of one plugin, and where it was found. Its manifest is decoded when it is first asked for."""
 
     __slots__ = (
-        "_data", "_manifest", "door", "folder", "id", "package", "provides", "raw_version", "rests", "signature",
+        "_body", "_end", "_manifest", "_start", "door", "folder", "id", "package", "provides", "raw_version", "rests",
+        "signature",
     )  # fmt: skip
 
     def __init__(self, manifest: Manifest, door: str, path: Path | str, package: str | None = None) -> None:
@@ -53,15 +57,16 @@ class Found:
         self.rests = manifest.may_rest
         """Whether it may be opened by the first call that needs it."""
         self._manifest: Manifest | None = manifest
-        self._data: tuple[memoryview, int, int] | None = None
+        self._body: memoryview = _NOTHING
+        self._start = self._end = 0
 
     @classmethod
     def of_row(cls, row: Row, body: memoryview, sighting: Sighting) -> Found:
         """Return what the cache knows of a manifest that was seen."""
         found = cls.__new__(cls)
         found.door, found.folder, _, found.package = sighting
-        found.signature, found.id, found.raw_version, found.provides, found.rests, start, end = row
-        found._manifest, found._data = None, (body, start, end)
+        found.signature, found.id, found.raw_version, found.provides, found.rests, found._start, found._end = row
+        found._manifest, found._body = None, body
         return found
 
     @property
@@ -74,10 +79,8 @@ class Found:
     def _read(self) -> Manifest:
         from hotswap.manifest.codec import from_data
 
-        assert self._data is not None
-        body, start, end = self._data
         try:
-            return from_data(json.loads(bytes(body[start:end])))
+            return from_data(json.loads(bytes(self._body[self._start : self._end])))
         except Exception as error:  # noqa: BLE001 - logged: whatever is wrong with the cache, the file is still there
             from hotswap.manifest.reader import read_manifest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -114,10 +115,10 @@ def make_plan(
 
 def provider_names(provided: Iterable[Iterable[Sequence[str]]]) -> dict[str, tuple[str, ...]]:
     """Return the names of providers by port; ``provided``: port and name of each provider of a plugin, by plugin."""
-    names: dict[str, list[str]] = {}
+    names: defaultdict[str, list[str]] = defaultdict(list)
     for pairs in provided:
         for port, name in pairs:
-            names.setdefault(port, []).append(name)
+            names[port].append(name)
     return {port: tuple(each) for port, each in names.items()}
 
 

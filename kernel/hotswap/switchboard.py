@@ -145,11 +145,10 @@ class Switchboard:
 
     def switch(
         self, ports: Collection[type[Port]], add: Collection[Generation], remove: Collection[Generation]
-    ) -> set[tuple[str, str]]:
+    ) -> None:
         """Put generations in and out of force. Synchronous from end to end: no call sees a part of it.
 
-        ``ports`` are those whose slots may lead elsewhere afterwards; the cost depends on them alone. Returns port and
-        name of the providers that changed.
+        ``ports`` are those whose slots may lead elsewhere afterwards; the cost depends on them alone.
         """
         self._keep_in_use(each.PORT for each in ports)
         for gone in remove:
@@ -158,30 +157,37 @@ class Switchboard:
                 del named[gone.provider.name]
         for new in add:
             self._providers.setdefault(new.provider.port, {})[new.provider.name] = new
-        changed = {(each.provider.port, each.provider.name) for each in (*add, *remove)}
+        changed: dict[str, set[str]] = {}
+        for each in (*add, *remove):
+            changed.setdefault(each.provider.port, set()).add(each.provider.name)
         self._follow(ports, changed)
-        return changed
 
-    def rest(self, ports: Collection[type[Port]], add: Mapping[tuple[str, str], Generation], stand_in: StandIn) -> None:
+    def rest(
+        self, ports: Collection[type[Port]], add: Mapping[str, Mapping[str, Generation]], stand_in: StandIn
+    ) -> None:
         """Put generations, by port and name, in force as ``switch`` does, with a stand-in from the start.
 
-        Nothing is looked at but port and name: there may be many, and few of them may ever be called.
+        None of them is looked at: there may be many, and few of them may ever be called.
         """
-        self._keep_in_use(each.PORT for each in ports)
-        for (port, name), generation in add.items():
-            self._providers.setdefault(port, {})[name] = generation
-        self._stand_ins.update(dict.fromkeys(add.values(), stand_in))
+        self._keep_in_use(add)
+        for port, named in add.items():
+            self._providers.setdefault(port, {}).update(named)
+            self._stand_ins.update(dict.fromkeys(named.values(), stand_in))
         self._follow(ports, add)
 
-    def _follow(self, ports: Collection[type[Port]], changed: Collection[tuple[str, str]]) -> None:
-        """Let the slots of some ports lead to where they should, now that the providers ``changed`` are others."""
-        if self._lent:
-            for pair in changed:
-                self._lent.pop(pair, None)
+    def _follow(self, ports: Collection[type[Port]], changed: Mapping[str, Collection[str]]) -> None:
+        """Let the slots of ``ports`` lead to where they should, now that those providers are others.
+
+        Args:
+            changed: port -> names.
+        """
+        for of, name in list(self._lent):
+            if name in changed.get(of, ()):
+                del self._lent[of, name]
         for port in ports:
             self._ports[port.PORT] = port
             for slot in self.slots.of_port(port.PORT):
-                if slot.name is None or (port.PORT, slot.name) in changed:
+                if slot.name is None or slot.name in changed.get(port.PORT, ()):
                     self._aim(slot)
 
     def lead(self, port: type[Port]) -> None:

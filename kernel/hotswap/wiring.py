@@ -80,12 +80,12 @@ class Wiring(Switchboard):
             for slot in self.slots.of_port(port):
                 slot.set_hooks(self._hooks_of(slot.port))
 
-    def _follow(self, ports: Collection[type[Port]], changed: Collection[tuple[str, str]]) -> None:
+    def _follow(self, ports: Collection[type[Port]], changed: Mapping[str, Collection[str]]) -> None:
         """Do as the switchboard does, and give the container a provider for what is new."""
         super()._follow(ports, changed)
         if self._container is not None:
             for port in ports:
-                self._expose(self._container, port, (name for of, name in changed if of == port.PORT))
+                self._expose(self._container, port, changed.get(port.PORT, ()))
 
     def _expose(self, container: containers.DynamicContainer, port: type[Port], names: Iterable[str]) -> None:
         """Make handles providers of the container: ``storage``, and ``storage__sqlite_storage`` for one by name.
