@@ -20,7 +20,7 @@ from hotswap.lifecycle import Lifecycle
 from hotswap.loader import Loaded, load_many, undo
 from hotswap.lock import parse, read_bytes
 from hotswap.manifest import Manifest
-from hotswap.plan import Step, provider_names
+from hotswap.plan import ProviderNames, Step
 from hotswap.planner import LOCK_NAME
 from hotswap.prepared import check
 from hotswap.resolver.model import Chosen, Solution
@@ -111,10 +111,10 @@ class Boot:
                 founds.append(found)
         return await load_many(founds, self._lifecycle.ports, changes.settings.open_timeout)
 
-    def _settle(self, solution: Solution, founds: Iterable[Found]) -> None:
+    def _settle(self, solution: Solution, founds: Sequence[Found]) -> None:
         """Take this for the solution: what failed is no part of it, so that nobody counts on it."""
         self._changes.solution = solution
-        self._changes.providers = provider_names(each.provides for each in founds)
+        self._changes.providers = ProviderNames(lambda: [each.provides for each in founds])
 
     def _settle_without(self, plugin: str) -> None:
         solution = Solution(tuple(each for each in self._changes.solution.plugins if each.id != plugin))

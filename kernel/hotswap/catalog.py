@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from hotswap.cache_file import CacheFile
-from hotswap.catalog_cache import CatalogCache, Entry, Row, cache_file
+from hotswap.catalog_cache import CatalogCache, Data, Entry, Row, cache_file
 from hotswap.discovery import DOORS, MANIFEST, Problem, Sighting, scan
 from hotswap.errors import HotswapError, ManifestInvalid, PluginConflict, PluginNotFound
 from hotswap.manifest.model import Manifest
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from hotswap.settings import Settings
 
 
-_NOTHING = memoryview(b"")
+_NOTHING = Data()
 
 
 class Found:
     """One version of one plugin, and where it was found. Its manifest is decoded when it is first asked for."""
 
     __slots__ = (
-        "_body", "_end", "_manifest", "_start", "door", "folder", "id", "package", "provides", "raw_version", "rests",
+        "_data", "_end", "_manifest", "_start", "door", "folder", "id", "package", "provides", "raw_version", "rests",
         "signature",
     )  # fmt: skip
 
@@ -57,16 +57,16 @@ class Found:
         self.rests = manifest.may_rest
         """Whether it may be opened by the first call that needs it."""
         self._manifest: Manifest | None = manifest
-        self._body: memoryview = _NOTHING
+        self._data = _NOTHING
         self._start = self._end = 0
 
     @classmethod
-    def of_row(cls, row: Row, body: memoryview, sighting: Sighting) -> Found:
+    def of_row(cls, row: Row, data: Data, sighting: Sighting) -> Found:
         """Return what the cache knows of a manifest that was seen."""
         found = cls.__new__(cls)
         found.door, found.folder, _, found.package = sighting
         found.signature, found.id, found.raw_version, found.provides, found.rests, found._start, found._end = row
-        found._manifest, found._body = None, body
+        found._manifest, found._data = None, data
         return found
 
     @property
@@ -80,7 +80,7 @@ class Found:
         from hotswap.manifest.codec import from_data
 
         try:
-            return from_data(json.loads(bytes(self._body[self._start : self._end])))
+            return from_data(json.loads(self._data.part(self._start, self._end)))
         except Exception as error:  # noqa: BLE001 - logged: whatever is wrong with the cache, the file is still there
             from hotswap.manifest.reader import read_manifest
 
@@ -219,7 +219,7 @@ class Catalog:
         signatures = [each.signature for each in founds]
         if None in signatures:
             return None
-        folders = "\0".join([str(each.folder) for each in founds])
+        folders = "\0".join([os.fspath(each.folder) for each in founds])
         try:
             numbers = array("q", chain.from_iterable(filter(None, signatures))).tobytes()
         except OverflowError:  # times of another age
@@ -275,9 +275,9 @@ def discover(
         if row is not None:
             entries[folder] = None
             if row[1]:
-                found.append(Found.of_row(row, cache.body, sighting))
+                found.append(Found.of_row(row, cache.data, sighting))
             else:
-                problems.append(_problem(folder, json.loads(bytes(cache.body[row[-2] : row[-1]]))))
+                problems.append(_problem(folder, json.loads(row[2])))
             continue
         fresh = True
         result = _read(sighting, entries)

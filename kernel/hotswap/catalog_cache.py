@@ -1,7 +1,7 @@
 """What was read from manifests, kept in one file, so that a thousand plugins need not be parsed at every start.
 
-The index holds what every start needs of each plugin (id, version, providers, whether it may rest); then follows the
-data of each manifest, which is decoded only when somebody asks for that plugin. An entry is good while its
+The index holds what every start needs of each plugin (id, version, providers, whether it may rest); then follows,
+packed, the data of each manifest, which is decoded only when somebody asks for that plugin. An entry is good while its
 ``plugin.toml`` has the size and the times it had.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain, pairwise
 from pathlib import Path
@@ -24,7 +25,23 @@ KEPT_UNSEEN = 1_000
 
 Signature: TypeAlias = tuple[int, int, int]
 Row: TypeAlias = tuple[Signature, str, str, Sequence[tuple[str, str]], bool, int, int]
-"""A line of the index: what an entry says, and where in the body its data begins and ends."""
+"""A line of the index: what an entry says, and where its data begins and ends."""
+_MOST_DATA = 256 * 1024 * 1024
+
+
+class Data:
+    """The data of all manifests, unpacked when the first of them is asked for."""
+
+    def __init__(self, packed: bytes | memoryview = b"") -> None:
+        self._packed = packed
+        self._all: bytes | None = None
+
+    def part(self, start: int, end: int) -> bytes:
+        """Return the data of one manifest; ``zlib.error`` where nothing can be unpacked."""
+        if self._all is None:
+            self._all = zlib.decompressobj().decompress(self._packed, _MOST_DATA) if self._packed else b""
+            self._packed = b""
+        return self._all[start:end]
 
 
 class Entry(NamedTuple):
@@ -34,13 +51,13 @@ class Entry(NamedTuple):
     id: str
     """Empty for a file that is no manifest."""
     version: str
-    """As its manifest writes it."""
+    """As its manifest writes it; for a file that is no manifest its problems, a list in JSON."""
     provides: Sequence[tuple[str, str]]
     """Port and provider name of each provider."""
     rests: bool
     """Whether the plugin may be opened by the first call that needs it."""
     data: bytes
-    """The manifest's data in JSON; for a file that is no manifest the list of its problems."""
+    """The manifest's data in JSON."""
 
     @classmethod
     def of(cls, signature: Signature, manifest: Manifest) -> Entry:
@@ -54,7 +71,7 @@ class Entry(NamedTuple):
     @classmethod
     def of_problems(cls, signature: Signature, problems: Sequence[str]) -> Entry:
         """Make the entry of a file that is no manifest, so that it is not parsed again until it changes."""
-        return cls(signature, "", "", (), False, json.dumps(list(problems)).encode())
+        return cls(signature, "", json.dumps(list(problems)), (), False, b"")
 
 
 class CatalogCache:
@@ -63,7 +80,7 @@ class CatalogCache:
     def __init__(self, path: Path | None) -> None:
         self._file = CacheFile(path, [FORMAT, *program(Manifest.__module__)])
         self._rows: dict[str, Row] = {}
-        self.body = memoryview(b"")
+        self.data = Data()
         self._read_at = time.time_ns()
 
     def load(self) -> None:
@@ -71,7 +88,7 @@ class CatalogCache:
         content = self._file.read()
         try:
             if content is not None:
-                self._rows, self.body = _rows(*content), content[1]
+                self._rows, self.data = _rows(content[0]), Data(content[1])
         except (TypeError, ValueError, RecursionError) as error:
             self._file.log("it has another shape", error)
 
@@ -84,7 +101,11 @@ class CatalogCache:
         """Write the file anew with these entries by folder (None: as it was) and some of those that were not seen."""
         others = [folder for folder in self._rows if folder not in entries][:KEPT_UNSEEN]
         all_of_them = {**entries, **dict.fromkeys(others)}
-        known = {folder: each or self._entry(folder) for folder, each in all_of_them.items()}
+        try:
+            known = {folder: each or self._entry(folder) for folder, each in all_of_them.items()}
+        except zlib.error as error:
+            self._file.log("its data cannot be unpacked", error)
+            known = {folder: each for folder, each in entries.items() if each is not None}
         kept = {folder: each for folder, each in known.items() if not self.is_racy(each.signature)}
         rows = kept.values()
         pairs = [pair for each in rows for pair in each.provides]
@@ -99,18 +120,18 @@ class CatalogCache:
             [each.rests for each in rows],
             list(accumulate(len(each.data) for each in rows)),
         ]
-        self._file.write(columns, b"".join(each.data for each in rows))
+        self._file.write(columns, zlib.compress(b"".join(each.data for each in rows), 1))
 
     def _entry(self, folder: str) -> Entry:
         signature, plugin, version, provides, rests, start, end = self._rows[folder]
-        return Entry(signature, plugin, version, provides, rests, bytes(self.body[start:end]))
+        return Entry(signature, plugin, version, provides, rests, self.data.part(start, end))
 
     def is_racy(self, signature: Signature) -> bool:
         """Return whether a file may have changed since it was read, and look as it did."""
         return self._read_at - signature[1] < RACY_NS
 
 
-def _rows(columns: list[list[Any]], body: memoryview) -> dict[str, Row]:
+def _rows(columns: list[list[Any]]) -> dict[str, Row]:
     """Return the rows by folder; TypeError or ValueError for what was not written here.
 
     They are kept as columns: a thousand are then read and checked in a few steps.
@@ -123,10 +144,10 @@ def _rows(columns: list[list[Any]], body: memoryview) -> dict[str, Row]:
         raise ValueError("its columns do not fit together")
     provides = [pairs[start:end] for start, end in pairwise([0, *accumulate(counts)])]
     signatures = zip(sizes, modified, changed, strict=True)
-    rows = list(zip(signatures, ids, versions, provides, rests, [0, *ends[:-1]], ends, strict=True))
-    for _, plugin, *_, start, end in rows:
+    for plugin, text in zip(ids, versions, strict=True) if "" in ids else ():
         if not plugin:
-            "".join(json.loads(bytes(body[start:end])))
+            "".join(json.loads(text))
+    rows = zip(signatures, ids, versions, provides, rests, [0, *ends[:-1]], ends, strict=True)
     return dict(zip(folders, rows, strict=True))
 
 

@@ -35,7 +35,7 @@ class Dormant:
         self.found = found
         self.loaded: Loaded | None = None
         self._load = load
-        self.generations = [Resting(self, port, name) for port, name in found.provides]
+        self.generations = [Resting(self, each) for each in found.provides]
 
     @property
     def id(self) -> str:
@@ -59,9 +59,9 @@ class Resting(Generation):
 
     __slots__ = ("dormant", "of")
 
-    def __init__(self, dormant: Dormant, port: str, name: str) -> None:
+    def __init__(self, dormant: Dormant, of: tuple[str, str]) -> None:
         self.dormant = dormant
-        self.of = (port, name)
+        self.of = of
         """Port and name of the provider."""
 
     def __getattr__(self, name: str) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Literal
 
 from attrs import field, frozen
@@ -120,6 +121,26 @@ def provider_names(provided: Iterable[Iterable[Sequence[str]]]) -> dict[str, tup
         for port, name in pairs:
             names[port].append(name)
     return {port: tuple(each) for port, each in names.items()}
+
+
+class ProviderNames(Mapping[str, tuple[str, ...]]):
+    """The names of some plugins' providers by port, put together when somebody asks for one."""
+
+    def __init__(self, provided: Callable[[], Iterable[Iterable[Sequence[str]]]]) -> None:
+        self._provided = provided
+
+    @cached_property
+    def _names(self) -> dict[str, tuple[str, ...]]:
+        return provider_names(self._provided())
+
+    def __getitem__(self, port: str) -> tuple[str, ...]:
+        return self._names[port]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _open_step(
