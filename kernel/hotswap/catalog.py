@@ -6,7 +6,6 @@ import json
 import os
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from hashlib import sha256
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
@@ -215,6 +214,8 @@ class Catalog:
 
     def identity(self) -> str | None:
         """Return a digest of which manifests there are and what they say; None where one may change unseen."""
+        from hashlib import sha256  # listing plugins needs none
+
         founds = list(self)
         signatures = [each.signature for each in founds]
         if None in signatures:

@@ -10,7 +10,6 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from hashlib import sha256
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -135,6 +134,10 @@ def _metadata(folder: str, settled: int | None = None) -> str:
         )
     except OSError:
         return ""
+    if not names:
+        return "none"
+    from hashlib import sha256  # needed only where distributions and other things lie side by side
+
     paths = [os.path.join(folder, each, *inner) for each in names for inner in ((), ("entry_points.txt",))]
     found = [(each, _facts(each)) for each in paths]
     if settled is not None and any(facts[0] >= settled for _, facts in found if facts):
