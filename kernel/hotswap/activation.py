@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from functools import partial
 
 from hotswap.catalog import Found
 from hotswap.consumer import Consumer
@@ -18,8 +17,7 @@ from hotswap.errors import InjectionFailed, IsolationRequired
 from hotswap.generation import Generation
 from hotswap.keeper import to_the_end
 from hotswap.lifecycle import Lifecycle
-from hotswap.loader import Loaded, load, undo
-from hotswap.port_directory import PortDirectory
+from hotswap.loader import undo
 from hotswap.prepared import check_trust, prepare
 from hotswap.settings import Settings
 from hotswap.slots import Slot
@@ -51,33 +49,36 @@ class Activation:
         self._kept: dict[str, asyncio.Event] = {}
         """Plugins that a change keeps asleep."""
         lifecycle.activation = self
+        lifecycle.dormant.made = self._made
 
     def rest(self, founds: Iterable[Found]) -> list[tuple[Found, IsolationRequired]]:
         """Put plugins in force without opening them; return those that may not run in this process, with the error."""
         settings, life = self._settings(), self._life
         refused: list[tuple[Found, IsolationRequired]] = []
-        load = partial(_load, life.ports)
-        dormant: dict[str, Dormant] = {}
-        resting: defaultdict[str, dict[str, Generation]] = defaultdict(dict)
-        trusted: set[tuple[str, str | None]] = set()
-        """Doors and packages that plugins come in by which nothing else is said of."""
+        dormant: dict[str, Found] = {}
+        resting: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        said, trusted = settings.trust, set[tuple[str, str | None]]()
         for found in founds:
-            if (found.door, found.package) not in trusted or found.id in settings.trust:
+            by_door = (found.door, found.package)
+            if by_door not in trusted or found.id in said:
                 try:
                     check_trust(found, settings)
                 except IsolationRequired as error:
                     refused.append((found, error))
                     continue
-                if found.id not in settings.trust:
-                    trusted.add((found.door, found.package))
-            one = dormant[found.id] = Dormant(found, load)
-            for each in one.generations:
-                port, name = each.of
-                resting[port][name] = each
-        life.wiring.rest([life.ports.get(each) for each in sorted(resting)], resting, self._asleep)
-        life.dormant.update(dormant)
+                if found.id not in said:
+                    trusted.add(by_door)
+            dormant[found.id] = found
+            for port, name in found.provides:
+                resting[port][name] = found.id
+        life.dormant.rest(dormant)
+        life.wiring.rest([life.ports.get(each) for each in sorted(resting)], resting, life.dormant.__getitem__)
         life.note_all(dormant, State.RESOLVED, "it is opened by the first call that needs it")
         return refused
+
+    def _made(self, dormant: Dormant) -> None:
+        for each in dormant.generations:
+            self._life.wiring.made(each, *each.of, self._asleep)
 
     def _asleep(self, generation: Generation, slot: Slot, onward: Port) -> Asleep:
         assert isinstance(generation, Resting)
@@ -157,10 +158,6 @@ class Activation:
         for each in tasks:
             each.cancel()
         await to_the_end(_ended(tasks))
-
-
-def _load(ports: PortDirectory, found: Found) -> Loaded:
-    return load(found, ports)
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:

@@ -7,7 +7,7 @@ together share one opening.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
@@ -72,6 +72,47 @@ class Resting(Generation):
         value = getattr(Generation(Provider(*self.of, found.id, found.raw_version), nobody, 0), name)
         setattr(self, name, value)
         return value
+
+
+class Sleepers(MutableMapping[str, Dormant]):
+    """The dormant plugins of a kernel by id. One that nobody has asked for is no more than where it was found.
+
+    Args:
+        load: imports the code of one.
+    """
+
+    def __init__(self, load: Callable[[Found], Loaded]) -> None:
+        self._load = load
+        self._plugins: dict[str, Dormant | Found] = {}
+        self.made: Callable[[Dormant], None] = lambda dormant: None
+        """Told of each that is looked at for the first time."""
+
+    def rest(self, founds: Mapping[str, Found]) -> None:
+        """Take plugins in, by id."""
+        self._plugins.update(founds)
+
+    def __getitem__(self, plugin: str) -> Dormant:
+        found = self._plugins[plugin]
+        if isinstance(found, Dormant):
+            return found
+        dormant = self._plugins[plugin] = Dormant(found, self._load)
+        self.made(dormant)
+        return dormant
+
+    def __setitem__(self, plugin: str, dormant: Dormant) -> None:
+        self._plugins[plugin] = dormant
+
+    def __delitem__(self, plugin: str) -> None:
+        del self._plugins[plugin]
+
+    def __contains__(self, plugin: object) -> bool:
+        return plugin in self._plugins
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plugins)
+
+    def __len__(self) -> int:
+        return len(self._plugins)
 
 
 class Asleep:

@@ -18,14 +18,14 @@ from attrs import frozen
 
 from hotswap.catalog import Found
 from hotswap.config import Config
-from hotswap.dormant import Dormant
+from hotswap.dormant import Dormant, Sleepers
 from hotswap.errors import HookAborted, HotswapError
 from hotswap.generation import Generation
 from hotswap.guard import describe
 from hotswap.hooks import Hooks
 from hotswap.instance import Instance
 from hotswap.keeper import to_the_end
-from hotswap.loader import Loaded
+from hotswap.loader import Loaded, load
 from hotswap.manifest import Manifest
 from hotswap.opening import Opening
 from hotswap.plan import Plan
@@ -79,7 +79,7 @@ class Lifecycle:
         self.environ = environ
         self.instances: dict[str, Instance] = {}
         self.notes: dict[str, Note] = {}
-        self.dormant: dict[str, Dormant] = {}
+        self.dormant = Sleepers(lambda found: load(found, ports))
         """Plugins that are in force and opened by the first call."""
         self.activation: Sleep | None = None
         self._numbers = count(1)
@@ -364,7 +364,7 @@ class Lifecycle:
             errors += await self._close_all(place)
         if self.activation is not None:
             await self.activation.stop()
-        self.forget_dormant(*self.dormant.values())
+        self.forget_dormant(*list(self.dormant.values()))
         errors += await self._close_all(place)
         self._news.clear()
         return errors

@@ -66,6 +66,9 @@ class Switchboard:
         self._in_use: dict[str, str] = {}
         """Port without a slot -> the provider that it would have led to before the last change."""
         self._providers: dict[str, dict[str, Generation]] = {}
+        self._resting: dict[str, dict[str, str]] = {}
+        """Port and name of providers in force that nobody has looked at -> the plugin."""
+        self._make: Callable[[str], object] = lambda plugin: None
         self._lent: dict[tuple[str, str], Generation] = {}
         """Port and name -> a generation that is open and not in force yet."""
         self._stand_ins: dict[Generation, StandIn] = {}
@@ -105,7 +108,15 @@ class Switchboard:
 
     def providers(self, port: str) -> dict[str, Generation]:
         """Return the open providers of a port by name."""
+        if port in self._resting:
+            for plugin in list(self._resting[port].values()):
+                self._make(plugin)
+            del self._resting[port]
         return self._providers.get(port, {})
+
+    def has(self, port: str, name: str) -> bool:
+        """Return whether a provider of that name is open, and look at none."""
+        return name in self._providers.get(port, ()) or name in self._resting.get(port, ())
 
     def names(self, port: str) -> list[str]:
         """Return the names of a port's open providers, the one in use first."""
@@ -151,6 +162,8 @@ class Switchboard:
         ``ports`` are those whose slots may lead elsewhere afterwards; the cost depends on them alone.
         """
         self._keep_in_use(each.PORT for each in ports)
+        for each in (*add, *remove):
+            self.providers(each.provider.port)
         for gone in remove:
             named = self._providers.get(gone.provider.port, {})
             if named.get(gone.provider.name) is gone:
@@ -163,17 +176,25 @@ class Switchboard:
         self._follow(ports, changed)
 
     def rest(
-        self, ports: Collection[type[Port]], add: Mapping[str, Mapping[str, Generation]], stand_in: StandIn
+        self, ports: Collection[type[Port]], add: Mapping[str, Mapping[str, str]], make: Callable[[str], object]
     ) -> None:
-        """Put generations, by port and name, in force as ``switch`` does, with a stand-in from the start.
+        """Put providers in force as ``switch`` does, of which there is a generation when somebody looks at one.
 
-        None of them is looked at: there may be many, and few of them may ever be called.
+        Args:
+            add: port -> name -> the plugin.
+            make: sees to it that ``made`` is called with each generation of a plugin.
         """
         self._keep_in_use(add)
+        self._make = make
         for port, named in add.items():
-            self._providers.setdefault(port, {}).update(named)
-            self._stand_ins.update(dict.fromkeys(named.values(), stand_in))
+            self._resting.setdefault(port, {}).update(named)
         self._follow(ports, add)
+
+    def made(self, generation: Generation, port: str, name: str, stand_in: StandIn) -> None:
+        """Take the generation of a provider that somebody looks at; calls to it go to a stand-in."""
+        self._resting.get(port, {}).pop(name, None)
+        self._providers.setdefault(port, {})[name] = generation
+        self._stand_ins[generation] = stand_in
 
     def _follow(self, ports: Collection[type[Port]], changed: Mapping[str, Collection[str]]) -> None:
         """Let the slots of ``ports`` lead to where they should, now that those providers are others.
