@@ -60,10 +60,10 @@ class Found:
         self._start = self._end = 0
 
     @classmethod
-    def of_row(cls, row: Row, data: Data, sighting: Sighting) -> Found:
+    def of_row(cls, row: Row, data: Data, door: str, package: str | None, folder: str) -> Found:
         """Return what the cache knows of a manifest that was seen."""
         found = cls.__new__(cls)
-        found.door, found.folder, _, found.package = sighting
+        found.door, found.package, found.folder = door, package, folder
         found.signature, found.id, found.raw_version, found.provides, found.rests, found._start, found._end = row
         found._manifest, found._data = None, data
         return found
@@ -216,20 +216,19 @@ class Catalog:
         """Return a digest of which manifests there are and what they say; None where one may change unseen."""
         from hashlib import sha256  # listing plugins needs none
 
-        founds = list(self)
-        signatures = [each.signature for each in founds]
-        if None in signatures:
+        founds = list(chain.from_iterable(self._versions.values()))
+        signatures = [each.signature for each in founds if each.signature is not None]
+        if len(signatures) < len(founds):
             return None
         folders = "\0".join([os.fspath(each.folder) for each in founds])
         try:
-            numbers = array("q", chain.from_iterable(filter(None, signatures))).tobytes()
+            numbers = array("q", chain.from_iterable(signatures)).tobytes()
         except OverflowError:  # times of another age
             return None
         return sha256(folders.encode("utf-8", "surrogateescape") + numbers).hexdigest()
 
     def __iter__(self) -> Iterator[Found]:
-        for versions in self._versions.values():
-            yield from versions
+        return chain.from_iterable(self._versions.values())
 
     def __len__(self) -> int:
         return sum(map(len, self._versions.values()))
@@ -271,20 +270,20 @@ def discover(
     entries: dict[str, Entry | None] = {}
     fresh = bool(refresh)
     for sighting in seen.sightings:
-        folder = sighting.folder
-        row = None if folder in anew else cache.get(folder, sighting.signature)
-        if row is not None:
+        door, folder, signature, package = sighting
+        row = cache.get(folder, signature)
+        if row is not None and folder not in anew:
             entries[folder] = None
             if row[1]:
-                found.append(Found.of_row(row, cache.data, sighting))
+                found.append(Found.of_row(row, cache.data, door, package, folder))
             else:
                 problems.append(_problem(folder, json.loads(row[2])))
             continue
         fresh = True
         result = _read(sighting, entries)
         if isinstance(result, Manifest):
-            found.append(Found(result, sighting.door, folder, sighting.package))
-            found[-1].signature = None if cache.is_racy(sighting.signature) else sighting.signature
+            found.append(Found(result, door, folder, package))
+            found[-1].signature = None if cache.is_racy(signature) else signature
         else:
             problems.append(Problem(Path(folder, MANIFEST), result))
     if fresh:

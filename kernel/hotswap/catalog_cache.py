@@ -8,8 +8,10 @@ packed, the data of each manifest, which is decoded only when somebody asks for 
 from __future__ import annotations
 
 import json
+import sys
 import time
 import zlib
+from array import array
 from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain, pairwise
 from pathlib import Path
@@ -78,7 +80,7 @@ class CatalogCache:
     """The cache file; ``None`` in its place remembers nothing."""
 
     def __init__(self, path: Path | None) -> None:
-        self._file = CacheFile(path, [FORMAT, *program(Manifest.__module__)])
+        self._file = CacheFile(path, [FORMAT, sys.byteorder, *program(Manifest.__module__)])
         self._rows: dict[str, Row] = {}
         self.data = Data()
         self._read_at = time.time_ns()
@@ -88,7 +90,7 @@ class CatalogCache:
         content = self._file.read()
         try:
             if content is not None:
-                self._rows, self.data = _rows(content[0]), Data(content[1])
+                self._rows, self.data = _read(*content)
         except (TypeError, ValueError, RecursionError) as error:
             self._file.log("it has another shape", error)
 
@@ -106,21 +108,24 @@ class CatalogCache:
         except zlib.error as error:
             self._file.log("its data cannot be unpacked", error)
             known = {folder: each for folder, each in entries.items() if each is not None}
-        kept = {folder: each for folder, each in known.items() if not self.is_racy(each.signature)}
+        kept = {folder: each for folder, each in known.items() if self._can_keep(each.signature)}
         rows = kept.values()
         pairs = [pair for each in rows for pair in each.provides]
+        numbers = array("q", chain.from_iterable(zip(*(each.signature for each in rows), strict=True)))
+        numbers.extend(accumulate(len(each.data) for each in rows))
         columns = [
             list(kept),
-            *([each.signature[number] for each in rows] for number in range(3)),
             [each.id for each in rows],
             [each.version for each in rows],
             [port for port, _ in pairs],
             [name for _, name in pairs],
             [len(each.provides) for each in rows],
             [each.rests for each in rows],
-            list(accumulate(len(each.data) for each in rows)),
         ]
-        self._file.write(columns, zlib.compress(b"".join(each.data for each in rows), 1))
+        self._file.write(columns, numbers.tobytes() + zlib.compress(b"".join(each.data for each in rows), 1))
+
+    def _can_keep(self, signature: Signature) -> bool:
+        return not self.is_racy(signature) and all(abs(each) < 2**63 for each in signature)  # as 64 bits
 
     def _entry(self, folder: str) -> Entry:
         signature, plugin, version, provides, rests, start, end = self._rows[folder]
@@ -131,24 +136,29 @@ class CatalogCache:
         return self._read_at - signature[1] < RACY_NS
 
 
-def _rows(columns: list[list[Any]]) -> dict[str, Row]:
-    """Return the rows by folder; TypeError or ValueError for what was not written here.
+def _read(columns: list[list[Any]], body: memoryview) -> tuple[dict[str, Row], Data]:
+    """Return the rows by folder, and the data; TypeError or ValueError for what was not written here.
 
-    They are kept as columns: a thousand are then read and checked in a few steps.
+    They are kept as columns: a thousand are then read and checked in a few steps. The body begins with those of
+    numbers: signatures, and where the data of each ends.
     """
-    folders, sizes, modified, changed, ids, versions, ports, names, counts, rests, ends = columns
+    folders, ids, versions, ports, names, counts, rests = columns
     "".join(chain(folders, ids, versions, ports, names))  # a TypeError for any that is no text
-    kinds = [set(map(type, each)) <= {kind} for each, kind in ((rests, bool), (counts, int), (ends, int))]
     pairs = list(zip(ports, names, strict=True))
-    if not all(kinds) or sum(counts) != len(pairs) or min(counts, default=0) < 0:
+    if not set(map(type, rests)) <= {bool} or not set(map(type, counts)) <= {int}:
+        raise TypeError("its columns are of other types")
+    if sum(counts) != len(pairs) or min(counts, default=0) < 0:
         raise ValueError("its columns do not fit together")
     provides = [pairs[start:end] for start, end in pairwise([0, *accumulate(counts)])]
-    signatures = zip(sizes, modified, changed, strict=True)
     for plugin, text in zip(ids, versions, strict=True) if "" in ids else ():
         if not plugin:
             "".join(json.loads(text))
-    rows = zip(signatures, ids, versions, provides, rests, [0, *ends[:-1]], ends, strict=True)
-    return dict(zip(folders, rows, strict=True))
+    number = len(folders)
+    numbers = array("q", body[: 4 * 8 * number].tobytes())
+    signatures = zip(*(numbers[number * each : number * (each + 1)] for each in range(3)), strict=True)
+    ends = numbers[3 * number :]
+    rows = zip(signatures, ids, versions, provides, rests, (0, *ends[:-1]), ends, strict=True)
+    return dict(zip(folders, rows, strict=True)), Data(body[4 * 8 * number :])
 
 
 def cache_file(environ: Mapping[str, str]) -> Path | None:

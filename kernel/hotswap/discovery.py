@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,6 +35,7 @@ DOORS: tuple[str, ...] = ("path", "project", "user", "system", "distribution")
 """In order: an id belongs to the first door that has it."""
 MANIFEST = "plugin.toml"
 ENTRY_POINTS = "hotswap.plugins"
+_new = tuple.__new__  # what the class of a named tuple calls: there may be thousands
 _facts = attrgetter("st_mode", "st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
 
 
@@ -93,18 +94,17 @@ class _Look:
 
     def __init__(self) -> None:
         self.result = Scan()
-        self._sightings = self.result.sightings
         self._seen: dict[tuple[int, int], str] = {}
         self._packages: set[str] = set()
 
     def at_path(self, path: str) -> None:
         """Take an explicit path: here, unlike elsewhere, it is a problem when nothing is there."""
         if os.path.isdir(path):
-            if not self.take("path", path) and not self.into("path", path):
+            if not self.take("path", [(path, None)]) and not self.into("path", path):
                 self._missing(path, f"Neither the folder nor one in it has a {MANIFEST}.")
         elif not os.path.lexists(path):
             self._missing(path, "There is no such path. Name a plugin's folder, or a folder of plugins' folders.")
-        elif os.path.basename(path) != MANIFEST or not self.take("path", os.path.dirname(path)):
+        elif os.path.basename(path) != MANIFEST or not self.take("path", [(os.path.dirname(path), None)]):
             self._refuse(path, "it is neither a folder nor a plugin.toml")
 
     def _missing(self, path: str, why: str) -> None:
@@ -124,30 +124,34 @@ class _Look:
         except OSError as error:
             self._refuse(folder, f"the folder cannot be read: {error.strerror}")
             return True
-        inside, held = os.path.join(folder, ""), False
-        for name in names:
-            inner = f"{package}.{name}" if package and name.isidentifier() else None
-            held = self.take(door, inside + name, inner) or held
-        return held
+        inside = os.path.join(folder, "")
+        if package is None:
+            return self.take(door, [(inside + name, None) for name in names])
+        inner = [f"{package}.{name}" if name.isidentifier() else None for name in names]
+        return self.take(door, [(inside + name, each) for name, each in zip(names, inner, strict=True)])
 
-    def take(self, door: str, folder: str, package: str | None = None) -> bool:
-        """Take the plugin in ``folder``; False when it holds none."""
-        path = f"{folder}{os.sep}{MANIFEST}"
-        try:
-            mode, device, number, size, modified, changed = _facts(os.stat(path))
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except OSError as error:
-            self._refuse(path, f"it cannot be read: {error.strerror}")
-            return True
-        if not stat.S_ISREG(mode):  # opening a named pipe would wait for ever
-            self._refuse(path, "it is not an ordinary file")
-            return True
-        first = self._seen.setdefault((device, number), path)
-        # Installers hard-link equal files: only the same real path is the same plugin.
-        if first is path or os.path.realpath(first) != os.path.realpath(path):
-            self._sightings.append(Sighting(door, folder, (size, modified, changed), package))
-        return True
+    def take(self, door: str, folders: Iterable[tuple[str, str | None]]) -> bool:
+        """Take the plugins in some folders, each with its import name; False when there is none in any of them."""
+        held, seen, take, suffix = False, self._seen, self.result.sightings.append, os.sep + MANIFEST
+        for folder, package in folders:
+            path = folder + suffix
+            try:
+                mode, device, number, size, modified, changed = _facts(os.stat(path))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                self._refuse(path, f"it cannot be read: {error.strerror}")
+                held = True
+                continue
+            held = True
+            if not stat.S_ISREG(mode):  # opening a named pipe would wait for ever
+                self._refuse(path, "it is not an ordinary file")
+                continue
+            first = seen.setdefault((device, number), path)
+            # Installers hard-link equal files: only the same real path is the same plugin.
+            if first is path or os.path.realpath(first) != os.path.realpath(path):
+                take(_new(Sighting, (door, folder, (size, modified, changed), package)))
+        return held
 
     def at_entry_point(self, entry: EntryPoint) -> None:
         """Take the plugins in the package that an entry point names."""
@@ -162,7 +166,7 @@ class _Look:
             self.result.problems.append(Problem(Path(entry.where), PluginLoadFailed(entry.name, reason)))
             return
         for folder in folders:
-            self.take("distribution", folder, name)
+            self.take("distribution", [(folder, name)])
             self.into("distribution", folder, name)
 
     def broken(self, where: Path, error: Exception) -> None:

@@ -91,7 +91,10 @@ class SolutionCache:
         """Return what was kept; ValueError and others for what is none, or not of this catalog."""
         chosen: dict[str, str] = dict(json.loads(light))
         versions = self._planner.catalog.versions
-        founds = [_one_of(versions(plugin), version) for plugin, version in chosen.items()]
+        founds = [
+            each[0] if len(each := versions(plugin)) == 1 and each[0].raw_version == version else _one_of(each, version)
+            for plugin, version in chosen.items()
+        ]
         return Solution.later(lambda: self._chosen(founds, rest)), founds
 
     def _chosen(self, founds: Iterable[Found], rest: bytes) -> tuple[Chosen, ...]:
