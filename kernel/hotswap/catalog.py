@@ -267,27 +267,26 @@ def discover(
     seen = scan(settings, environ, refresh=refresh is True)
     found: list[Found] = []
     problems = list(seen.problems)
-    entries: dict[str, Entry | None] = {}
+    read: dict[str, Entry] = {}
     fresh = bool(refresh)
     for sighting in seen.sightings:
         door, folder, signature, package = sighting
         row = cache.get(folder, signature)
         if row is not None and folder not in anew:
-            entries[folder] = None
             if row[1]:
                 found.append(Found.of_row(row, cache.data, door, package, folder))
             else:
                 problems.append(_problem(folder, json.loads(row[2])))
             continue
         fresh = True
-        result = _read(sighting, entries)
+        result = _read(sighting, read)
         if isinstance(result, Manifest):
             found.append(Found(result, door, folder, package))
             found[-1].signature = None if cache.is_racy(signature) else signature
         else:
             problems.append(Problem(Path(folder, MANIFEST), result))
     if fresh:
-        cache.save(entries)
+        cache.save(read, [each.folder for each in seen.sightings])
     return Catalog(found, problems)
 
 
@@ -318,7 +317,7 @@ def trust_of(found: Found, settings: Settings) -> Trust:
     return settings.trust.get(found.id, default_trust(found.door, found.package))
 
 
-def _read(sighting: Sighting, entries: dict[str, Entry | None]) -> Manifest | HotswapError:
+def _read(sighting: Sighting, entries: dict[str, Entry]) -> Manifest | HotswapError:
     from hotswap.manifest.reader import read_manifest
 
     path = Path(sighting.folder, MANIFEST)

@@ -12,7 +12,7 @@ import sys
 import time
 import zlib
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -99,15 +99,16 @@ class CatalogCache:
         row = self._rows.get(folder)
         return row if row is not None and row[0] == signature else None
 
-    def save(self, entries: Mapping[str, Entry | None]) -> None:
-        """Write the file anew with these entries by folder (None: as it was) and some of those that were not seen."""
-        others = [folder for folder in self._rows if folder not in entries][:KEPT_UNSEEN]
-        all_of_them = {**entries, **dict.fromkeys(others)}
+    def save(self, read: Mapping[str, Entry], seen: Iterable[str]) -> None:
+        """Write the file anew: what was read, by folder, what was ``seen`` and known, and some of what was not seen."""
+        folders = dict.fromkeys(seen)
+        others = [each for each in self._rows if each not in folders][:KEPT_UNSEEN]
         try:
-            known = {folder: each or self._entry(folder) for folder, each in all_of_them.items()}
+            known = {each: self._entry(each) for each in (*folders, *others) if each in self._rows and each not in read}
         except zlib.error as error:
             self._file.log("its data cannot be unpacked", error)
-            known = {folder: each for folder, each in entries.items() if each is not None}
+            known = {}
+        known = {each: known.get(each) or read[each] for each in (*folders, *others) if each in known or each in read}
         kept = {folder: each for folder, each in known.items() if self._can_keep(each.signature)}
         rows = kept.values()
         pairs = [pair for each in rows for pair in each.provides]

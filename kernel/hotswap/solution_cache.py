@@ -88,13 +88,11 @@ class SolutionCache:
         return None
 
     def _solution(self, light: bytes, rest: bytes) -> tuple[Solution, list[Found]]:
-        """Return what was kept; ValueError and others for what is none, or not of this catalog."""
-        chosen: dict[str, str] = dict(json.loads(light))
-        versions = self._planner.catalog.versions
-        founds = [
-            each[0] if len(each := versions(plugin)) == 1 and each[0].raw_version == version else _one_of(each, version)
-            for plugin, version in chosen.items()
-        ]
+        """Return what was kept: plugins by their place in the catalog. ValueError and others for what is none."""
+        found, numbers = list(self._planner.catalog), json.loads(light)
+        founds = [found[each] for each in numbers]
+        if len({each.id for each in founds}) != len(founds) or min(numbers, default=0) < 0:
+            raise ValueError("it is no solution")
         return Solution.later(lambda: self._chosen(founds, rest)), founds
 
     def _chosen(self, founds: Iterable[Found], rest: bytes) -> tuple[Chosen, ...]:
@@ -109,7 +107,8 @@ class SolutionCache:
         """Keep a solution of this question, with what was answered about Python distributions on the way."""
         if self._question is None or self._digest() != self._question:  # a manifest had to be read anew meanwhile
             return
-        light = {each.id: each.raw_version for each in self._planner.founds_of(solution)}
+        place = {id(each): number for number, each in enumerate(self._planner.catalog)}
+        light = [place[id(each)] for each in self._planner.founds_of(solution)]
         rest = [[each.reason, each.required_by, dict(each.ports)] for each in solution.plugins]
         new = (self._question, dict(answers), json.dumps(light).encode(), json.dumps(rest).encode())
         index: list[Any] = []
@@ -146,14 +145,6 @@ def _machine() -> list[str]:
 def _installed(distribution: str) -> str | None:
     version = installed(distribution)
     return None if version is None else str(version)
-
-
-def _one_of(founds: Iterable[Found], version: str) -> Found:
-    """Return the one of that version; ValueError where it is not there."""
-    for each in founds:
-        if each.raw_version == version:
-            return each
-    raise ValueError("it is of another catalog")
 
 
 def _decoded(founds: Iterable[Found], rows: Any) -> Iterable[Chosen]:

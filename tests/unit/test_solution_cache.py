@@ -313,10 +313,10 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "texts": lambda file: rewritten(file, lambda index, body: ([[*each[:2], "a", "b", "c"] for each in index], body)),
     "answers": lambda file: rewritten(file, lambda index, body: ([[each[0], 7, *each[2:]] for each in index], body)),
     "nothing": lambda file: rewritten(file, lambda index, body: (index, b"")),
-    "unknown": lambda file: rewritten(file, light(b'{"stranger": "1.0.0"}')),
-    "version": lambda file: rewritten(file, light(b'{"base": "9.0.0"}')),
-    "types": lambda file: rewritten(file, light(b'{"base": 1}')),
-    "list": lambda file: rewritten(file, light(b"[1, 2]")),
+    "unknown": lambda file: rewritten(file, light(b"[0, 1, 20]")),
+    "negative": lambda file: rewritten(file, light(b"[-1, -2, -3]")),
+    "types": lambda file: rewritten(file, light(b'["a", "b", "c"]')),
+    "twice": lambda file: rewritten(file, light(b"[1, 1, 1]")),
     "deep": lambda file: rewritten(file, light(b"[" * 100_000)),
 }
 
