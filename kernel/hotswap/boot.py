@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
+from itertools import groupby
 
 from attrs import frozen
 from loguru import logger
 
-from hotswap.activation import Activation, may_rest
+from hotswap.activation import Activation, to_open
 from hotswap.catalog import Found
 from hotswap.changes import Changes
-from hotswap.collecting import SELDOM_COLLECTED
 from hotswap.errors import HotswapError, LockInvalid, PluginInitFailed
 from hotswap.guard import describe
 from hotswap.lifecycle import Lifecycle
 from hotswap.loader import undo
-from hotswap.lock import Lock, read
+from hotswap.lock import parse, read_bytes
 from hotswap.manifest import Manifest
-from hotswap.plan import Plan, Step, provider_names
+from hotswap.plan import Plan, ProviderNames, Step
 from hotswap.planner import LOCK_NAME
 from hotswap.prepared import Prepared, prepare_many
 from hotswap.resolver.model import Chosen, Solution
+from hotswap.solution_cache import Distributions, SolutionCache
 from hotswap.states import State
 from hotswap_ports import NotReady
 
@@ -59,8 +60,7 @@ class Boot:
     async def start(self) -> None:
         """Solve, then open in the solution's order; whoever wants to hear of it is told when all is done."""
         async with self._changes.turn:
-            with SELDOM_COLLECTED:
-                await self._open_all()
+            await self._open_all()
             news = self._lifecycle.take_news()
         self.problems += [each for each in await self._lifecycle.tell(news) if isinstance(each, HotswapError)]
         self._changes.committed.append(self._changed.set)
@@ -73,34 +73,43 @@ class Boot:
 
     async def _open_all(self) -> None:
         changes = self._changes
-        solution, left_out = changes.planner.solve_most(changes.settings, lock=self._lock())
+        solution, founds, left_out = self._solve()
         for plugin, error in left_out.items():
             self._lifecycle.note(plugin, State.BLOCKED, describe(error), error)
-        self._settle(solution.plugins)
-        for chosen in solution.plugins:
-            self._lifecycle.note(chosen.id, State.RESOLVED, chosen.reason)
-        founds = {each.id: changes.planner.catalog.get(each.id, each.version) for each in solution.plugins}
-        self._prepared = await self._prepare(founds.values())
-        for chosen in solution.plugins:
-            if not await self._open(chosen, founds[chosen.id]):
-                self._settle([each for each in changes.solution.plugins if each.id != chosen.id])
+        self._settle(solution, founds)
+        opening = to_open(founds, changes.settings)
+        chosen = {each.id: each for each in solution.plugins} if opening else {}
+        for each in chosen.values():
+            self._lifecycle.note(each.id, State.RESOLVED, each.reason)
+        life = self._lifecycle
+        self._prepared = await prepare_many(opening.values(), life.ports, changes.settings, life.environ)
+        for awake, group in groupby(founds, lambda each: each.id in opening) if opening else ((False, founds),):
+            if not awake:
+                self._rest(group)
+                continue
+            for found in group:
+                if not await self._open(chosen[found.id], found):
+                    self._settle_without(found.id)
         for left_over in self._prepared.values():
             if isinstance(left_over, Prepared):
                 undo(left_over.loaded)
         self._prepared.clear()
         self._lifecycle.wiring.settled = True
 
-    async def _prepare(self, founds: Iterable[Found]) -> dict[str, Prepared | HotswapError]:
-        """Import the code of those that will be opened, in one thread; not of one that may not run as it is set up."""
-        changes, life = self._changes, self._lifecycle
-        opening = [found for found in founds if not may_rest(found, changes.settings)]
-        return await prepare_many(opening, life.ports, changes.settings, life.environ)
+    def _rest(self, founds: Iterable[Found]) -> None:
+        """Put in force what is opened by the first call that needs it."""
+        for found, error in self.activation.rest(founds):
+            self._lifecycle.note(found.id, State.FAILED, describe(error), error)
+            self._settle_without(found.id)
 
-    def _settle(self, plugins: Sequence[Chosen]) -> None:
-        """Take these for the solution: what failed is no part of it, so that nobody counts on it."""
-        changes = self._changes
-        changes.solution = Solution(tuple(plugins))
-        changes.providers = provider_names(changes.planner.manifests_of(changes.solution).values())
+    def _settle(self, solution: Solution, founds: Sequence[Found]) -> None:
+        """Take this for the solution: what failed is no part of it, so that nobody counts on it."""
+        self._changes.solution = solution
+        self._changes.providers = ProviderNames(lambda: [each.provides for each in founds])
+
+    def _settle_without(self, plugin: str) -> None:
+        solution = Solution(tuple(each for each in self._changes.solution.plugins if each.id != plugin))
+        self._settle(solution, self._changes.planner.founds_of(solution))
 
     async def stop(self) -> None:
         """End the retries."""
@@ -108,20 +117,33 @@ class Boot:
             self._retrying.cancel()
             await asyncio.gather(self._retrying, return_exceptions=True)
 
-    def _lock(self) -> Lock | None:
-        """Return the project's lock; one that cannot be read is a problem, and decides nothing."""
-        path = self._changes.settings.folder / LOCK_NAME
+    def _solve(self) -> tuple[Solution, Sequence[Found], dict[str, HotswapError]]:
+        """Return what to open, where that is, and for each plugin left out the error that says why.
+
+        The project's lock is asked first; one that cannot be read is a problem, and decides nothing.
+        """
+        planner, settings = self._changes.planner, self._changes.settings
+        path = settings.folder / LOCK_NAME
         try:
-            return read(path) if path.is_file() else None
+            data = read_bytes(path) if path.is_file() else None
+            cache = SolutionCache(planner, settings, data, self._lifecycle.environ)
+            known = cache.get()
+            if known is not None:
+                return *known, {}
+            lock = None if data is None else parse(data, str(path))
         except LockInvalid as error:
             self.problems.append(error)
-            return None
+            solution, left_out = planner.solve_most(settings)
+            return solution, planner.founds_of(solution), left_out
+        distributions = Distributions()
+        solution, left_out = planner.solve_most(settings, lock, distributions)
+        if not left_out:
+            cache.put(solution, distributions.answers)
+        return solution, planner.founds_of(solution), left_out
 
     async def _open(self, chosen: Chosen, found: Found) -> bool:
         """Open a plugin on the way up; return whether it is open."""
         changes, life = self._changes, self._lifecycle
-        if may_rest(found, changes.settings):
-            return await self._try(chosen, self._rest(found))
         missing = self._missing(chosen, found.manifest)
         if missing:
             self._wait(chosen, f"it waits for {', '.join(missing)}", blocked_by=missing)
@@ -132,13 +154,10 @@ class Boot:
         prepared = {chosen.id: self._prepared.pop(chosen.id)} if chosen.id in self._prepared else {}
         return await self._try(chosen, life.apply(plan, {chosen.id: found}, prepared=prepared))
 
-    async def _rest(self, found: Found) -> None:
-        self.activation.rest(found)
-
     def _not_awake(self, plugin: str, error: Exception) -> None:
         """Note that a plugin could not be opened when a call needed it, and try again where that may help."""
         chosen = [each for each in self._changes.solution.plugins if each.id == plugin]
-        self._settle([each for each in self._changes.solution.plugins if each.id != plugin])
+        self._settle_without(plugin)
         if _not_yet(error) and chosen:
             reason = f"it is not ready yet: {error}" if isinstance(error, NotReady) else describe(error)
             self._wait(chosen[0], reason, error)

@@ -18,13 +18,14 @@ from attrs import frozen
 
 from hotswap.catalog import Found
 from hotswap.config import Config
-from hotswap.dormant import Dormant
+from hotswap.dormant import Dormant, Sleepers
 from hotswap.errors import HookAborted, HotswapError
 from hotswap.generation import Generation
 from hotswap.guard import describe, let_go
 from hotswap.hooks import Hooks
 from hotswap.instance import Instance
 from hotswap.keeper import to_the_end
+from hotswap.loader import load
 from hotswap.manifest import Manifest
 from hotswap.opening import Opening
 from hotswap.plan import Plan
@@ -78,7 +79,7 @@ class Lifecycle:
         self.environ = environ
         self.instances: dict[str, Instance] = {}
         self.notes: dict[str, Note] = {}
-        self.dormant: dict[str, Dormant] = {}
+        self.dormant = Sleepers(lambda found: load(found, ports))
         """Plugins that are in force and opened by the first call."""
         self.activation: Sleep | None = None
         self._numbers = count(1)
@@ -209,11 +210,13 @@ class Lifecycle:
         self.wiring.step_aside(dormant.generations)
         self._enter(instance, "a call needed it")
 
-    def forget_dormant(self, dormant: Dormant) -> None:
-        """Take a dormant plugin out of force."""
-        del self.dormant[dormant.id]
-        self.wiring.switch(self.ports_of(dormant.generations), (), dormant.generations)
-        self.wiring.step_aside(dormant.generations)
+    def forget_dormant(self, *dormant: Dormant) -> None:
+        """Take dormant plugins out of force."""
+        generations = [generation for each in dormant for generation in each.generations]
+        for each in dormant:
+            del self.dormant[each.id]
+        self.wiring.switch(self.ports_of(generations), (), generations)
+        self.wiring.step_aside(generations)
 
     def _enter(self, instance: Instance, reason: str) -> None:
         self.instances[instance.id] = instance
@@ -326,6 +329,10 @@ class Lifecycle:
             let_go(error)
         self.notes[plugin] = Note(state, reason, tuple(blocked_by), error)
 
+    def note_all(self, plugins: Iterable[str], state: State, reason: str) -> None:
+        """Record why many plugins are in one state."""
+        self.notes.update(dict.fromkeys(plugins, Note(state, reason)))
+
     def _forget(self, instance: Instance) -> None:
         if self.instances.get(instance.id) is instance:
             del self.instances[instance.id]
@@ -360,8 +367,7 @@ class Lifecycle:
             errors += await self._close_all(place)
         if self.activation is not None:
             await self.activation.stop()
-        for dormant in list(self.dormant.values()):
-            self.forget_dormant(dormant)
+        self.forget_dormant(*list(self.dormant.values()))
         errors += await self._close_all(place)
         self._news.clear()
         return errors

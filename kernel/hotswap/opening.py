@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from hotswap.admission import check_gaps, check_names, is_exclusive
 from hotswap.catalog import Found
 from hotswap.errors import HotswapError
+from hotswap.generation import Generation
 from hotswap.guard import describe
 from hotswap.handover import Handed, stateful
 from hotswap.holding import Held, Hold
@@ -212,5 +213,5 @@ class Opening:
         self._life.replace(old, again)
 
 
-def _held(hold: Hold, slot: Slot, onward: Port) -> Held:
+def _held(hold: Hold, generation: Generation, slot: Slot, onward: Port) -> Held:
     return Held(hold, onward)

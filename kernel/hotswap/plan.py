@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Literal
 
 from attrs import field, frozen
@@ -95,7 +97,7 @@ def make_plan(
     steps = [each for chosen in solution.plugins if (each := _open_step(running, chosen, manifests, renew)) is not None]
     opened = {each.subject for each in steps}
     selected = settings.selected
-    providers = provider_names(manifests.values())
+    providers = provider_names([(it.port, it.name) for it in each.provides] for each in manifests.values())
     selects = list(_select_steps(running, providers, selected))
     steps += [*_wake_steps(running, selects, manifests, opened), *selects]
     steps += rebuild_steps(
@@ -112,13 +114,33 @@ def make_plan(
     return Plan(tuple(steps), solution, settings, selected, providers, running.revision)
 
 
-def provider_names(manifests: Iterable[Manifest]) -> dict[str, tuple[str, ...]]:
-    """Return the names of the providers that some plugins have, by port."""
-    names: dict[str, tuple[str, ...]] = {}
-    for manifest in manifests:
-        for each in manifest.provides:
-            names[each.port] = (*names.get(each.port, ()), each.name)
-    return names
+def provider_names(provided: Iterable[Iterable[Sequence[str]]]) -> dict[str, tuple[str, ...]]:
+    """Return the names of providers by port; ``provided``: port and name of each provider of a plugin, by plugin."""
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for pairs in provided:
+        for port, name in pairs:
+            names[port].append(name)
+    return {port: tuple(each) for port, each in names.items()}
+
+
+class ProviderNames(Mapping[str, tuple[str, ...]]):
+    """The names of some plugins' providers by port, put together when somebody asks for one."""
+
+    def __init__(self, provided: Callable[[], Iterable[Iterable[Sequence[str]]]]) -> None:
+        self._provided = provided
+
+    @cached_property
+    def _names(self) -> dict[str, tuple[str, ...]]:
+        return provider_names(self._provided())
+
+    def __getitem__(self, port: str) -> tuple[str, ...]:
+        return self._names[port]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _open_step(

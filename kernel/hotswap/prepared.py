@@ -46,7 +46,7 @@ def check_trust(found: Found, settings: Settings) -> Trust:
     """
     trust = trust_of(found, settings)
     if not in_process(trust):
-        raise IsolationRequired(found.manifest.id, trust.label, "which this version of hotswap does not have yet")
+        raise IsolationRequired(found.id, trust.label, "which this version of hotswap does not have yet")
     return trust
 
 

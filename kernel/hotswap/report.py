@@ -53,7 +53,7 @@ class Report:
             provides[port] = (*provides.get(port, ()), name)
         return attrs.evolve(
             status,
-            version=found.manifest.raw_version,
+            version=found.raw_version,
             door=found.door,
             path=str(found.path),
             trust=trust_of(found, self._changes.settings),

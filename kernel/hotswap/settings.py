@@ -9,7 +9,8 @@ and no value. Its import alone costs a multiple of what ``hotswap plugin list`` 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +24,8 @@ from hotswap.project_files import ProjectFiles
 from hotswap.settings_layers import command_line_layer, environment_layer, file_layer, merge
 from hotswap.settings_tables import Layer, TableCheck, split_requirement
 from hotswap.trust import Grant, Trust
+
+_PLAIN = re.compile(r"[a-z][a-z0-9-]*(?:\n[a-z][a-z0-9-]*)*")
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
@@ -142,9 +145,19 @@ class Settings:
     @property
     def selected(self) -> dict[str, tuple[str, ...]]:
         """Which provider serves each port: what the user chose, over those defaults whose plugin is enabled."""
-        enabled = self.wanted
-        defaults = {port: names for port, names in DEFAULTS.ports.items() if all(each in enabled for each in names)}
-        return {**defaults, **self.ports}
+        return {**self._default_ports, **self.ports}
+
+    @cached_property
+    def _default_ports(self) -> Mapping[str, tuple[str, ...]]:
+        enabled = self._plain_ids() or self.wanted
+        return {port: names for port, names in DEFAULTS.ports.items() if all(each in enabled for each in names)}
+
+    def _plain_ids(self) -> Collection[str]:
+        """Return the enabled ids, where all entries are ids alone; nothing where they have to be read one by one."""
+        text = "\n".join(self.enabled)
+        if text.count("\n") != len(self.enabled) - 1 or not _PLAIN.fullmatch(text):
+            return ()
+        return set(self.enabled) - set(self.disabled)
 
     @classmethod
     def load(

@@ -98,7 +98,8 @@ class Slot:
     def set_hooks(self, hooks: dict[str, Any]) -> None:
         """Put another set of compiled hooks in force for the calls that start from now on."""
         self.hooks = hooks
-        self._set_classes()
+        if self._live:
+            self._set_classes()
 
     def _set_classes(self) -> None:
         names = frozenset(self.hooks)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from enum import IntEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -87,6 +88,7 @@ LEVEL_GIVES: Mapping[Trust, frozenset[str]] = {
 """What a plugin may get of what it asks for, by its trust level alone."""
 
 
+@lru_cache(1_024)
 def default_trust(door: str, package: str | None = None) -> Trust:
     """Return the trust that comes with the door, before ``[trust]`` is asked.
 

@@ -15,7 +15,6 @@ from dependency_injector import containers, providers
 from hotswap.config import Config, structure_config
 from hotswap.consumer import APPLICATION, Consumer
 from hotswap.errors import HotswapError, InjectionFailed, ProviderNotFound
-from hotswap.generation import Generation
 from hotswap.handles import port_methods
 from hotswap.hooks import Hooks, MethodHooks
 from hotswap.injection import Need, needs_of
@@ -67,8 +66,8 @@ class Wiring(Switchboard):
         """Return the container. It is filled when it is first asked for, and kept up to date from then on."""
         if self._container is None:
             self._container = containers.DynamicContainer()
-            for port in self.slots.ports():
-                self._expose(self._container, port, self.providers(port.PORT))
+            for name, port in self._ports.items():
+                self._expose(self._container, port, self.providers(name))
         return self._container
 
     def _hooks_of(self, port: type[Port]) -> dict[str, MethodHooks]:
@@ -81,15 +80,12 @@ class Wiring(Switchboard):
             for slot in self.slots.of_port(port):
                 slot.set_hooks(self._hooks_of(slot.port))
 
-    def switch(
-        self, ports: Collection[type[Port]], add: Collection[Generation], remove: Collection[Generation]
-    ) -> set[tuple[str, str]]:
+    def _follow(self, ports: Collection[type[Port]], changed: Mapping[str, Collection[str]]) -> None:
         """Do as the switchboard does, and give the container a provider for what is new."""
-        changed = super().switch(ports, add, remove)
+        super()._follow(ports, changed)
         if self._container is not None:
             for port in ports:
-                self._expose(self._container, port, (name for of, name in changed if of == port.PORT))
-        return changed
+                self._expose(self._container, port, changed.get(port.PORT, ()))
 
     def _expose(self, container: containers.DynamicContainer, port: type[Port], names: Iterable[str]) -> None:
         """Make handles providers of the container: ``storage``, and ``storage__sqlite_storage`` for one by name.
