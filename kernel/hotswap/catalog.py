@@ -87,6 +87,7 @@ class Catalog:
         self._versions: dict[str, tuple[Found, ...]] = {}
         self._problems = list(problems)
         self._shadowed: list[Shadowed] = []
+        self._offered: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None
         by_id: dict[str, list[Found]] = {}
         for each in sorted(found, key=_door_rank):
             group = by_id.setdefault(each.id, [])
@@ -160,19 +161,22 @@ class Catalog:
 
     def providers_of(self, port: str) -> tuple[str, ...]:
         """Return the ids of plugins of which any version provides a port, sorted."""
-        return tuple(
-            plugin
-            for plugin, versions in self._versions.items()
-            if any(provided == port for each in versions for provided, _ in each.provides)
-        )
+        return tuple(sorted({each for plugins in self.offered(port).values() for each in plugins}))
 
     def provider(self, port: str, name: str) -> tuple[str, ...]:
         """Return the ids of plugins that call a provider of ``port`` by that name, sorted."""
-        return tuple(
-            plugin
-            for plugin, versions in self._versions.items()
-            if any((port, name) == provided for each in versions for provided in each.provides)
-        )
+        return self.offered(port).get(name, ())
+
+    def offered(self, port: str) -> Mapping[str, tuple[str, ...]]:
+        """Return the names of all providers of a port, each with the plugins that call one so, sorted."""
+        if self._offered is None:
+            offered: dict[str, dict[str, tuple[str, ...]]] = {}
+            for plugin, versions in self._versions.items():
+                for of, name in dict.fromkeys(pair for each in versions for pair in each.provides):
+                    names = offered.setdefault(of, {})
+                    names[name] = (*names.get(name, ()), plugin)
+            self._offered = offered
+        return self._offered.get(port, {})
 
     def __iter__(self) -> Iterator[Found]:
         for versions in self._versions.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from packaging.version import Version
@@ -23,6 +24,7 @@ class PortDirectory:
 
     def __init__(self, extra: Iterable[type[Port]] = ()) -> None:
         self._ports: dict[str, type[Port]] = {each.PORT: each for each in self.own()}
+        self._versions: Mapping[str, Version] | None = None
         self.problems: list[HotswapError] = []
         """What installed distributions name as a port and cannot be one; it does not stop the host."""
         for each in _entry_points():
@@ -67,7 +69,9 @@ class PortDirectory:
 
     def versions(self) -> Mapping[str, Version]:
         """Return each port's version by name."""
-        return {name: Version(port.VERSION) for name, port in self._ports.items()}
+        if self._versions is None:
+            self._versions = MappingProxyType({name: Version(port.VERSION) for name, port in self._ports.items()})
+        return self._versions
 
     def __contains__(self, name: object) -> bool:
         return name in self._ports

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import attrs
@@ -17,12 +18,13 @@ from hotswap.errors import HotswapError, PluginInUse, PluginNotFound, ProviderNo
 from hotswap.lifecycle import Lifecycle
 from hotswap.lock import Lock
 from hotswap.manifest import Manifest
-from hotswap.plan import Plan, Running, Step, rebuild_steps
+from hotswap.known_solution import KnownSolution
+from hotswap.plan import Plan, Reach, Running, Step, make_plan, placed, rebuild_steps
 from hotswap.planner import Planner
 from hotswap.reconfiguring import Reconfigured, reconfigured, touched
-from hotswap.resolver import Solution
+from hotswap.resolver import Known, Move, Solution
 from hotswap.selection import in_order
-from hotswap.settings import Settings
+from hotswap.settings import Settings, with_plugins
 from hotswap.settings_tables import split_requirement
 from hotswap.states import STUCK
 
@@ -48,6 +50,7 @@ class Proposals:
         self.providers: Mapping[str, tuple[str, ...]] = {}
         """Port -> names of its providers in the solution."""
         self.revision = 0
+        self._known = KnownSolution(lifecycle)
 
     def running(self) -> Running:
         """Return what a plan starts from."""
@@ -85,7 +88,7 @@ class Proposals:
         ``settings`` are to take the place of those in force; whatever else is asked for counts from them. ``lock`` is
         the solution where it fits what is asked for.
         """
-        enable = (enable,) if isinstance(enable, str) else enable
+        enable = {_id(each): each for each in ((enable,) if isinstance(enable, str) else enable)}
         disable = (disable,) if isinstance(disable, str) else disable
         for port, names in (select or {}).items():
             self._check_selection(port, names)
@@ -96,11 +99,86 @@ class Proposals:
         gone = self._all_that_go(disable, cascade)
         wish = _adjusted(settings or self.settings, enable, gone, select or {}, configure or {})
         changes = reconfigured(self.settings, wish, self.lifecycle.instances, self.lifecycle.environ)
+        if settings is None and lock is None:
+            near = self._plan_near(wish, enable, gone - enable.keys(), configure or {}, changes)
+            if near is not None:
+                return near
         open_ones = None if enable or select or settings else set(self.lifecycle.members()) - gone
-        solution = self._locked(wish, lock) or self._solve(
-            wish, self._wanted(wish, {_id(each) for each in enable}), open_ones
-        )
+        solution = self._locked(wish, lock) or self._solve(wish, self._wanted(wish, enable), open_ones)
         return self._plan_to(solution, wish, changes)
+
+    def _plan_near(
+        self,
+        wish: Settings,
+        enable: Collection[str],
+        gone: Collection[str],
+        configure: Collection[str],
+        changes: Reconfigured,
+    ) -> Plan | None:
+        """Plan a change by what it reaches; None where it has to be solved."""
+        known = self._known.at(self.solution, self.settings, self.planner)
+        if known is None or any(each not in known.manifests for each in configure):
+            return None
+        want = {each: wish.wanted[each] for each in enable}
+        drop: set[str] = set()
+        if wish.ports is not self._known.ports:
+            before, after = self.planner.wanted(self.settings), self.planner.wanted(wish)
+            drop = known.wanted.keys() - after.keys() - set(gone)
+            for each in after.keys() - known.wanted.keys():
+                if each in known.manifests or each not in before:
+                    want.setdefault(each, after[each])
+        move = self._known.step(known, wish, self.planner, want, drop, gone)
+        if move is None:
+            return None
+        stays = {key: each for key, each in changes.configs.items() if key in move.order}
+        plan = self._plan_along(known, move, wish, changes.renew)
+        replaced = plan.subjects("replace")
+        return attrs.evolve(plan, configs={key: each for key, each in stays.items() if key not in replaced})
+
+    def _plan_along(self, known: Known, move: Move, settings: Settings, renew: Mapping[str, str]) -> Plan:
+        """Return the steps of a move: nothing is looked at but what it reaches."""
+        lifecycle, wiring = self.lifecycle, self.lifecycle.wiring
+        members = lifecycle.members()
+        changing = [each for each in {**move.manifests, **renew} if each in move.order]
+        manifests = {each: move.manifests.get(each) or members[each] for each in changing}
+        ports = {port for port, _ in settings.selected.items() ^ wiring.selected.items()}
+        ports.update(each.port for manifest in manifests.values() for each in manifest.provides)
+        ports.update(each.port for gone in move.gone for each in members[gone].provides)
+        serving = {
+            port: found.provider.name
+            for port in ports
+            if not isinstance(found := wiring.serving(port), HotswapError)
+        }
+        dormant = [
+            plugin
+            for port in ports
+            for generation in wiring.providers(port).values()
+            if (plugin := generation.provider.plugin) in lifecycle.dormant and plugin not in move.gone
+        ]
+        manifests.update((each, members[each]) for each in dormant if each not in manifests)
+        running = Running(
+            members, serving, self.revision, placed(dormant, lifecycle.dormant), tuple(wiring.unwell)
+        )
+        reach = Reach(
+            [move.order[each] for each in placed(changing, move.order)],
+            manifests,
+            placed(move.gone, known.chosen)[::-1],
+            ports,
+            _moved_names(self.providers, known, move),
+            lambda led: self._consumers(known, led, move.gone),
+        )
+        return make_plan(running, move.after, settings, renew, reach)
+
+    def _consumers(self, known: Known, ports: Collection[str], gone: Collection[str] = ()) -> dict[str, Manifest]:
+        """Return the active plugins that ask to be rebuilt with ports, and those that ask for what they provide."""
+        found: dict[str, Manifest] = {}
+        todo = list(ports)
+        for port in todo:  # grows meanwhile
+            for each in known.rebuilding.get(port, ()):
+                if each not in found and each not in gone:
+                    found[each] = known.manifests[each]
+                    todo += [provide.port for provide in found[each].provides]
+        return {each: found[each] for each in placed(found, known.chosen)}
 
     def _plan_to(self, solution: Solution, settings: Settings, changes: Reconfigured) -> Plan:
         plan = self.planner.plan(self.running(), solution, settings, changes.renew)
@@ -136,6 +214,12 @@ class Proposals:
     def plan_also(self, plugin: str) -> Plan:
         """Plan to open a plugin that the settings want already, beside what runs."""
         members, all_wanted = self.lifecycle.members(), self.planner.wanted(self.settings)
+        known = self._known.at(self.solution, self.settings, self.planner)
+        if known is not None and plugin not in members:
+            want = {plugin: all_wanted.get(plugin, SpecifierSet())}
+            move = self._known.step(known, self.settings, self.planner, want)
+            if move is not None:
+                return self._plan_along(known, move, self.settings, {})
         wanted = {each: all_wanted[each] for each in all_wanted if each == plugin or each in members}
         wanted.setdefault(plugin, SpecifierSet())
         return self.planner.plan(self.running(), self._solve(self.settings, wanted, None), self.settings)
@@ -146,13 +230,19 @@ class Proposals:
         Raises:
             PluginNotFound: it is neither active nor wanted.
         """
-        members, wanted = self.lifecycle.members(), self.planner.wanted(self.settings)
+        members = self.lifecycle.members()
         if plugin not in members:
-            if plugin in wanted:
+            if plugin in self.planner.wanted(self.settings):
                 return self.plan_also(plugin)
             raise PluginNotFound(plugin, members, looked_in=["the active plugins"])
         if self._is_as_it_was(members[plugin]):
             return self._plan_anew(plugin, "reloaded", self.settings)
+        known = self._known.at(self.solution, self.settings, self.planner)
+        if known is not None and plugin in known.wanted:
+            move = self._known.step(known, self.settings, self.planner, {})
+            if move is not None:
+                return self._plan_along(known, move, self.settings, {plugin: "reloaded"})
+        wanted = self.planner.wanted(self.settings)
         kept = {each: specifier for each, specifier in wanted.items() if each in members}
         kept.setdefault(plugin, SpecifierSet())
         solution = self._solve(self.settings, kept, None)
@@ -203,7 +293,9 @@ class Proposals:
         """Return the steps for consumers that ask to be rebuilt; nothing is looked at where there are none."""
         if not any(self.lifecycle.rebuilt_with(port) for port in ports):
             return []
-        return rebuild_steps(self.running().manifests, ports, opened)
+        known = self._known.at(self.solution, self.settings, self.planner)
+        consumers = self.running().manifests if known is None else self._consumers(known, ports)
+        return rebuild_steps(consumers, ports, opened)
 
     def _check_selection(self, port: str, names: Collection[str]) -> None:
         """Raise PortUnknown or ProviderNotFound for a selection that leads nowhere."""
@@ -240,20 +332,23 @@ class Proposals:
         for each in disable:
             if each not in active and each not in self.settings.wanted:
                 raise PluginNotFound(each, active, looked_in=["the enabled plugins"])
-        dependants = dependants_of(set(disable), active, self._asked_by_name() if disable else {})
+        dependants = self._dependants(set(disable)) if disable else []
         if dependants and not cascade:
             raise PluginInUse(", ".join(sorted(disable)), dependants)
         return {*disable, *dependants}
 
+    def _dependants(self, plugins: set[str]) -> list[str]:
+        known = self._known.at(self.solution, self.settings, self.planner)
+        if known is not None:
+            return known.dependants(plugins, self.lifecycle.given_by_name)
+        return dependants_of(plugins, self.lifecycle.members(), self._asked_by_name())
+
     def _asked_by_name(self) -> dict[str, set[str]]:
         """Return, for each active plugin, those of which it was given a provider by name and cannot do without."""
         asked: dict[str, set[str]] = {}
-        for plugin, instance in self.lifecycle.instances.items():
-            for need in instance.prepared.needs:
-                if need.port is not None and need.name is not None and not need.optional:
-                    found = self.lifecycle.wiring.providers(need.port.PORT).get(need.name)
-                    if found is not None:
-                        asked.setdefault(plugin, set()).add(found.provider.plugin)
+        for plugin in self.lifecycle.members():
+            for each in self.lifecycle.given_by_name(plugin):
+                asked.setdefault(each, set()).add(plugin)
         return asked
 
     def _solve(self, settings: Settings, wanted: Mapping[str, SpecifierSet], only: Collection[str] | None) -> Solution:
@@ -281,19 +376,33 @@ def _id(entry: str) -> str:
 
 def _adjusted(
     settings: Settings,
-    enable: Iterable[str],
-    gone: Collection[str],
+    enable: Mapping[str, str],
+    gone: set[str],
     select: Mapping[str, tuple[str, ...]],
     configure: Mapping[str, Mapping[str, Any]],
 ) -> Settings:
-    """Return the settings with plugins enabled, disabled and configured."""
-    names = {_id(each): each for each in enable}
-    kept = [each for each in settings.enabled if _id(each) not in {*names, *gone}]
-    ports = {port: tuple(each for each in chosen if each not in gone) for port, chosen in settings.ports.items()}
-    return attrs.evolve(
-        settings,
-        enabled=(*kept, *names.values()),
-        disabled=tuple(sorted({*settings.disabled, *gone} - set(names))),
-        ports={port: names for port, names in {**ports, **select}.items() if names},
-        config={**settings.config, **{key: {**settings.config.get(key, {}), **configure[key]} for key in configure}},
-    )
+    """Return the settings with plugins enabled (id -> entry), disabled, selected and configured."""
+    changes: dict[str, Any] = {}
+    named = chain.from_iterable(settings.ports.values())
+    if select or not all(settings.ports.values()) or not gone.isdisjoint(named):
+        ports = {port: tuple(each for each in chosen if each not in gone) for port, chosen in settings.ports.items()}
+        changes["ports"] = {port: names for port, names in {**ports, **select}.items() if names}
+    if configure:
+        config = {key: {**settings.config.get(key, {}), **configure[key]} for key in configure}
+        changes["config"] = {**settings.config, **config}
+    return with_plugins(settings, enable, gone - enable.keys(), **changes)
+
+
+def _moved_names(before: Mapping[str, tuple[str, ...]], known: Known, move: Move) -> dict[str, tuple[str, ...]]:
+    """Return the names of the providers after a move, by port."""
+    names = dict(before)
+    for gone in move.gone:
+        for each in known.manifests[gone].provides:
+            names[each.port] = tuple(name for name in names.get(each.port, ()) if name != each.name)
+            if not names[each.port]:
+                del names[each.port]
+    for plugin, manifest in move.manifests.items():
+        if plugin not in known.manifests:
+            for each in manifest.provides:
+                names[each.port] = (*names.get(each.port, ()), each.name)
+    return names

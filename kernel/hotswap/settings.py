@@ -9,19 +9,19 @@ and no value. Its import alone costs a multiple of what ``hotswap plugin list`` 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve, field, fields, frozen
 
+from hotswap.entries import Entries
 from hotswap.errors import SettingsInvalid
 from hotswap.project_files import FILE_NAME as FILE_NAME
 from hotswap.project_files import ProjectFiles
 from hotswap.settings_layers import command_line_layer, environment_layer, file_layer, merge
-from hotswap.settings_tables import Layer, TableCheck, split_requirement
+from hotswap.settings_tables import Layer, TableCheck
 from hotswap.trust import Grant, Trust
 
 if TYPE_CHECKING:
@@ -57,10 +57,14 @@ DEFAULTS = Defaults(
 )
 
 
-def _as_entries(entries: Iterable[str]) -> tuple[str, ...]:
+def _as_ids(entries: Iterable[str]) -> tuple[str, ...]:
     if isinstance(entries, str):  # its letters would be taken for ids
         raise TypeError(f"a list of plugin ids is wanted, not the text {entries!r}")
     return tuple(entries)
+
+
+def _as_entries(entries: Iterable[str]) -> Entries:
+    return entries if isinstance(entries, Entries) else Entries(_as_ids(entries))
 
 
 def _as_path(path: str | os.PathLike[str]) -> Path:
@@ -85,7 +89,7 @@ class Settings:
     """The ``hotswap.toml`` that was read; None when there was none."""
     enabled: tuple[str, ...] = field(default=DEFAULTS.enabled, converter=_as_entries)
     """Plugins to open: ``"id"``, or with a range of versions ``"id>=1.2,<2"``."""
-    disabled: tuple[str, ...] = field(default=(), converter=_as_entries)
+    disabled: tuple[str, ...] = field(default=(), converter=_as_ids)
     """Ids that stay closed, whatever else would open them: it outweighs ``enabled``, ``ports`` and dependencies."""
     paths: tuple[Path, ...] = field(default=(), converter=_as_paths)
     """More places to look for plugins; those from ``--plugin`` stand first."""
@@ -125,19 +129,7 @@ class Settings:
         What ``[ports]`` names is wanted too, which only a catalog can turn into ids: :func:`hotswap.catalog.wanted`.
         Raises SettingsInvalid for an entry that is no requirement.
         """
-        from packaging.specifiers import SpecifierSet
-
-        anything = SpecifierSet()
-        wanted: dict[str, SpecifierSet] = {}
-        for entry in self.enabled:
-            try:
-                plugin, specifier = split_requirement(entry)
-            except ValueError as wrong:
-                raise SettingsInvalid("Settings(enabled=...)", [f"{entry!r} {wrong}"]) from None
-            if plugin not in self.disabled:
-                asked = SpecifierSet(specifier) if specifier else anything
-                wanted[plugin] = wanted[plugin] & asked if plugin in wanted else asked
-        return MappingProxyType(wanted)
+        return _as_entries(self.enabled).wanted(self.disabled)
 
     @property
     def selected(self) -> dict[str, tuple[str, ...]]:
@@ -201,6 +193,12 @@ def read_settings(
         plugins = {key: value for key, value in plugins.items() if key not in ("enabled", "disabled", "paths")}
         return Settings(folder, source, **plugins, safe_mode=True, config=tables.get("config", {}))
     return Settings(folder, source, **plugins, **tables)
+
+
+def with_plugins(settings: Settings, enable: Mapping[str, str], disable: Collection[str], **changes: Any) -> Settings:
+    """Return the settings with plugins enabled (id -> entry) and disabled, at the cost of these alone."""
+    enabled, disabled = _as_entries(settings.enabled).changed(settings.disabled, enable, disable)
+    return evolve(settings, enabled=enabled, disabled=disabled, **changes)
 
 
 def merged(base: Settings, ours: Settings, theirs: Settings) -> Settings:

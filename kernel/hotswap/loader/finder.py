@@ -13,6 +13,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 from hotswap.loader.module_set import ModuleSet, bind
+from hotswap.loader.names import names_with
 from hotswap.loader.traces import forget
 
 
@@ -68,8 +69,7 @@ class ModuleFinder:
 
     def _inside(self, modules: ModuleSet) -> list[str]:
         """Return the roots of other plugins that lie in the package of this one: they stay as they are."""
-        within = f"{modules.root}."
-        return [] if modules.has_own_name else [each for each in list(self._sets) if each.startswith(within)]
+        return [] if modules.has_own_name else names_with(list(self._sets), f"\n{modules.root}.")
 
     def withdraw(self, modules: ModuleSet) -> None:
         """Take a set out of force, wholly: what stepped aside for it has its names again.

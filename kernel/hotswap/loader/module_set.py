@@ -29,6 +29,7 @@ from importlib.util import spec_from_file_location
 from types import ModuleType
 from typing import Any
 
+from hotswap.loader.names import names_with
 from hotswap.loader.own_import import OwnImport
 from hotswap.loader.source import SourceLoader
 
@@ -137,7 +138,7 @@ class ModuleSet:
 def loaded_below(root: str, but: Collection[str] = ()) -> dict[str, ModuleType]:
     """Return the modules that are called ``root`` or lie in it, each after those whose import it waited for."""
     inside = f"{root}."
-    names = [each for each in list(sys.modules) if each.startswith(inside) or each == root]
+    names = [each for each in names_with(list(sys.modules), f"\n{root}") if each.startswith(inside) or each == root]
     others = tuple(f"{each}." for each in but)
     return {name: sys.modules[name] for name in names if name in sys.modules and not f"{name}.".startswith(others)}
 
