@@ -245,7 +245,7 @@ def wanted(settings: Settings, catalog: Catalog) -> dict[str, SpecifierSet]:
     """
     from packaging.specifiers import SpecifierSet
 
-    ids = dict(settings.wanted)
+    ids = settings.wanted.to_dict()
     for port, names in settings.ports.items():
         for name in names:
             plugins = (name,) if name in catalog else catalog.provider(port, name)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from types import MappingProxyType
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hotswap.errors import SettingsInvalid
+from hotswap.layered import Layered
 from hotswap.settings_tables import split_requirement
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
+_MANY = 20
+"""Entries that are taken out together from which on one look at each of the others is less work."""
+
 
 class Entries(tuple[str, ...]):
     """Entries such as ``"id"`` and ``"id>=1.2"``, in order."""
 
-    _by_id: Mapping[str, tuple[str, ...]] | None = None
-    _wanted: tuple[tuple[str, ...], Mapping[str, SpecifierSet]] | None = None
+    _by_id: Layered[str, tuple[str, ...]] | None = None
+    _wanted: tuple[tuple[str, ...], Layered[str, SpecifierSet]] | None = None
 
-    def by_id(self) -> Mapping[str, tuple[str, ...]]:
+    def by_id(self) -> Layered[str, tuple[str, ...]]:
         """Return the entries of each id. Raises SettingsInvalid for one that is no requirement."""
         if self._by_id is None:
             found: dict[str, tuple[str, ...]] = {}
@@ -29,23 +32,24 @@ class Entries(tuple[str, ...]):
                 except ValueError as wrong:
                     raise SettingsInvalid("Settings(enabled=...)", [f"{entry!r} {wrong}"]) from None
                 found[plugin] = (*found.get(plugin, ()), entry)
-            self._by_id = found
+            self._by_id = Layered(found)
         return self._by_id
 
-    def wanted(self, disabled: tuple[str, ...]) -> Mapping[str, SpecifierSet]:
+    def wanted(self, disabled: tuple[str, ...]) -> Layered[str, SpecifierSet]:
         """Return the ids with the versions asked for, without the ``disabled`` ones; raises as ``by_id`` does."""
         if self._wanted is None or self._wanted[0] is not disabled:
             from packaging.specifiers import SpecifierSet
 
             anything, closed = SpecifierSet(), frozenset(disabled)
             wanted: dict[str, SpecifierSet] = {}
-            for plugin, entries in self.by_id().items():
+            for plugin, entries in self.by_id().to_dict().items():
                 if plugin not in closed:
-                    asked = [SpecifierSet(split_requirement(each)[1]) for each in entries if each != plugin]
                     wanted[plugin] = anything
-                    for each in asked:
-                        wanted[plugin] = each if wanted[plugin] is anything else wanted[plugin] & each
-            self._wanted = disabled, MappingProxyType(wanted)
+                    for entry in entries:
+                        if entry != plugin and (text := split_requirement(entry)[1]):
+                            asked = SpecifierSet(text)
+                            wanted[plugin] = asked if wanted[plugin] is anything else wanted[plugin] & asked
+            self._wanted = disabled, Layered(wanted)
         return self._wanted[1]
 
     def changed(
@@ -57,16 +61,20 @@ class Entries(tuple[str, ...]):
         """
         from packaging.specifiers import SpecifierSet
 
-        kept, by_id, wanted = dict.fromkeys(self), dict(self.by_id()), dict(self.wanted(disabled))
-        for plugin in (*enable, *disable):
-            wanted.pop(plugin, None)
-            for each in by_id.pop(plugin, ()):
-                kept.pop(each, None)
-        for plugin, entry in enable.items():
-            kept[entry] = None
-            by_id[plugin] = (entry,)
-            wanted[plugin] = SpecifierSet(split_requirement(entry)[1])
-        after = Entries(kept)
+        by_id, touched = self.by_id(), (*enable, *disable)
+        left = [entry for plugin in touched if plugin in by_id for entry in by_id[plugin]]
+        after = Entries((*self._without(left), *enable.values()))
         closed = tuple(sorted({*disabled, *disable} - enable.keys()))
-        after._by_id, after._wanted = by_id, (closed, MappingProxyType(wanted))
+        after._by_id = by_id.changed({key: (entry,) for key, entry in enable.items()}, touched)
+        ranges = {key: SpecifierSet(split_requirement(entry)[1]) for key, entry in enable.items()}
+        after._wanted = closed, self.wanted(disabled).changed(ranges, touched)
         return after, closed
+
+    def _without(self, left: Sequence[str]) -> Sequence[str]:
+        if len(left) > _MANY:
+            gone = set(left)
+            return [each for each in self if each not in gone]
+        kept = list(self)
+        for each in left:
+            kept.remove(each)
+        return kept

@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from hotswap.config import Config
 from hotswap.errors import HotswapError
+from hotswap.layered import Layered
 from hotswap.manifest.model import Manifest
 from hotswap.resolver.model import Chosen, Solution
 from hotswap.selection import choose, in_order
@@ -137,13 +138,13 @@ def placed(plugins: Collection[str], order: Iterable[str]) -> list[str]:
     return sorted(set(plugins), key=place.__getitem__)
 
 
-def provider_names(manifests: Iterable[Manifest]) -> dict[str, tuple[str, ...]]:
+def provider_names(manifests: Iterable[Manifest]) -> Layered[str, tuple[str, ...]]:
     """Return the names of the providers that some plugins have, by port."""
     names: dict[str, tuple[str, ...]] = {}
     for manifest in manifests:
         for each in manifest.provides:
             names[each.port] = (*names.get(each.port, ()), each.name)
-    return names
+    return Layered(names)
 
 
 def _open_step(

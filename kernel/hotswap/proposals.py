@@ -15,6 +15,7 @@ from packaging.version import Version
 from hotswap.config import effective_config
 from hotswap.dependants import dependants_of
 from hotswap.errors import HotswapError, PluginInUse, PluginNotFound, ProviderNotFound
+from hotswap.layered import Layered
 from hotswap.lifecycle import Lifecycle
 from hotswap.lock import Lock
 from hotswap.manifest import Manifest
@@ -164,7 +165,7 @@ class Proposals:
             manifests,
             placed(move.gone, known.chosen)[::-1],
             ports,
-            _moved_names(self.providers, known, move),
+            _moved_names(Layered.over(self.providers), known, move),
             lambda led: self._consumers(known, led, move.gone),
         )
         return make_plan(running, move.after, settings, renew, reach)
@@ -393,16 +394,17 @@ def _adjusted(
     return with_plugins(settings, enable, gone - enable.keys(), **changes)
 
 
-def _moved_names(before: Mapping[str, tuple[str, ...]], known: Known, move: Move) -> dict[str, tuple[str, ...]]:
+def _moved_names(
+    before: Layered[str, tuple[str, ...]], known: Known, move: Move
+) -> Layered[str, tuple[str, ...]]:
     """Return the names of the providers after a move, by port."""
-    names = dict(before)
+    names: dict[str, tuple[str, ...]] = {}
     for gone in move.gone:
         for each in known.manifests[gone].provides:
-            names[each.port] = tuple(name for name in names.get(each.port, ()) if name != each.name)
-            if not names[each.port]:
-                del names[each.port]
+            here = names.get(each.port, before.get(each.port, ()))
+            names[each.port] = tuple(name for name in here if name != each.name)
     for plugin, manifest in move.manifests.items():
         if plugin not in known.manifests:
             for each in manifest.provides:
-                names[each.port] = (*names.get(each.port, ()), each.name)
-    return names
+                names[each.port] = (*names.get(each.port, before.get(each.port, ())), each.name)
+    return before.changed({port: these for port, these in names.items() if these}, names)

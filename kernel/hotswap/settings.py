@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +18,7 @@ from attrs import evolve, field, fields, frozen
 
 from hotswap.entries import Entries
 from hotswap.errors import SettingsInvalid
+from hotswap.layered import Layered
 from hotswap.project_files import FILE_NAME as FILE_NAME
 from hotswap.project_files import ProjectFiles
 from hotswap.settings_layers import command_line_layer, environment_layer, file_layer, merge
@@ -122,8 +123,8 @@ class Settings:
         """The ``hotswap.toml`` that was read, or where one would be read."""
         return self.source or self.folder / FILE_NAME
 
-    @cached_property
-    def wanted(self) -> Mapping[str, SpecifierSet]:
+    @property
+    def wanted(self) -> Layered[str, SpecifierSet]:
         """The enabled ids with the versions asked for, without the disabled ones.
 
         What ``[ports]`` names is wanted too, which only a catalog can turn into ids: :func:`hotswap.catalog.wanted`.

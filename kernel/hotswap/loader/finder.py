@@ -62,7 +62,7 @@ class ModuleFinder:
 
     def complete(self, modules: ModuleSet) -> None:
         """Note that an import has come to its end."""
-        modules.complete = True
+        modules.end_import()
         if len(self._sets.get(modules.root, ())) > 1:
             for each in self._inside(modules):
                 bind(each, sys.modules.get(each))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Collection, Iterable, Sequence
 from importlib.machinery import ModuleSpec
 from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
@@ -29,6 +30,49 @@ class FolderModules(ModuleSet):
         super().__init__(root, loader, folder)
         self._path = folder
         self._loader = loader
+        self._begun: dict[str, None] = {root: None}
+        """The modules that were asked for, in that order."""
+        self._ended: list[str] = []
+        """Those that were there when the import had ended, each after those whose import it waited for."""
+        self._last_before = next(reversed(sys.modules), "")
+
+    def find_spec(self, name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+        """Find a module of this set, as a finder on ``sys.meta_path`` does."""
+        self._begun[name] = None
+        return super().find_spec(name, path)
+
+    def loaded(self, but: Collection[str] = ()) -> dict[str, ModuleType]:
+        """Return the modules of this set that stand in ``sys.modules``: of no other module there the name is looked at.
+
+        What code has put there by hand is among them if that was done while it was imported.
+        """
+        if not self.complete:
+            self._look_back()
+        names = dict.fromkeys([*self._ended, *reversed(self._begun)])
+        return {name: sys.modules[name] for name in names if name in sys.modules}
+
+    def end_import(self) -> None:
+        """Note that the import has come to its end, and what it left in ``sys.modules``."""
+        super().end_import()
+        self._look_back()
+
+    def _look_back(self) -> None:
+        """Go back in ``sys.modules``, where the latest stand last, to what was there before the import."""
+        try:
+            self._ended = self._since(reversed(sys.modules))
+        except RuntimeError:  # another thread imports at this moment
+            self._ended = self._since(reversed(list(sys.modules)))
+
+    def _since(self, names: Iterable[str]) -> list[str]:
+        inside, found = f"{self.root}.", []
+        missing = {each for each in (*self._begun, self._last_before) if each in sys.modules}
+        for each in names:
+            missing.discard(each)
+            if each == self.root or each.startswith(inside):
+                found.append(each)
+            if not missing:
+                break
+        return found[::-1]
 
     def import_module(self, name: str) -> ModuleType:
         """Import a module of this set for the first time."""
@@ -42,6 +86,7 @@ class FolderModules(ModuleSet):
         if name in sys.modules or [each for each in files if each.partition(".")[0] == part] != [f"{part}.py"]:
             return importlib.import_module(name)
         path = os.path.join(self._path, f"{part}.py")
+        self._begun[name] = None
         spec = spec_from_file_location(name, path, loader=self._loader(name, path), submodule_search_locations=None)
         assert spec is not None
         module = _run(spec)

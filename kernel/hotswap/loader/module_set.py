@@ -103,13 +103,21 @@ class ModuleSet:
         for each in list(self._finders.values()):
             each.invalidate_caches()
 
+    def loaded(self, but: Collection[str] = ()) -> dict[str, ModuleType]:
+        """Return the modules of this set that stand in ``sys.modules``, each after those whose import it waited for."""
+        return loaded_below(self.root, but)
+
+    def end_import(self) -> None:
+        """Note that the import has come to its end."""
+        self.complete = True
+
     def step_aside(self, but: Collection[str] = ()) -> list[ModuleType]:
         """Leave ``sys.modules``, importers before what they import, and answer the own import statements from here.
 
         Args:
             but: roots inside this one whose modules are others'.
         """
-        self._aside = modules = loaded_below(self.root, but)
+        self._aside = modules = self.loaded(but)
         if self._builtins is not None:
             self._builtins["__import__"] = OwnImport(self.root, modules, self.find_spec)
         for name in reversed(modules):
