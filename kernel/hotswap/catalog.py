@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from copy import copy
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -83,7 +85,14 @@ class Catalog:
     plugin must not slip into the place of one that the user put in front.
     """
 
-    def __init__(self, found: Iterable[Found] = (), problems: Iterable[Problem] = ()) -> None:
+    def __init__(
+        self,
+        found: Iterable[Found] = (),
+        problems: Iterable[Problem] = (),
+        roots: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        self.roots = roots
+        """Folders that plugins' folders were looked for in, each with its time (``discovery.root_times``)."""
         self._versions: dict[str, tuple[Found, ...]] = {}
         self._problems = list(problems)
         self._shadowed: list[Shadowed] = []
@@ -110,6 +119,16 @@ class Catalog:
                 error = PluginConflict(twins[0].id, str(version), [str(each.path) for each in twins])
                 self._problems.append(Problem(twins[0].path, error))
         return tuple(versions[each][0] for each in sorted(versions, reverse=True) if len(versions[each]) == 1)
+
+    def renewed(self, plugin: str, versions: Iterable[Found]) -> Catalog:
+        """Return the catalog with what was read anew of one plugin, in the place of what was in the same folders."""
+        read = {each.path: each for each in versions}
+        kept = [each for each in self._versions.get(plugin, ()) if each.path not in read]
+        found = sorted((*kept, *read.values()), key=lambda each: each.version, reverse=True)
+        after = copy(self)
+        after._versions = {**self._versions, plugin: tuple(found)}
+        after._offered = None
+        return after
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -234,7 +253,7 @@ def discover(
             found.append(Found(result, sighting.door, sighting.folder, sighting.package))
     if fresh:
         cache.save(entries)
-    return Catalog(found, problems)
+    return Catalog(found, problems, seen.roots)
 
 
 def wanted(settings: Settings, catalog: Catalog) -> dict[str, SpecifierSet]:

@@ -21,13 +21,11 @@ from typing import Any
 
 from attrs import frozen
 
-from hotswap.discovery import MANIFEST, Sighting
+from hotswap.discovery import MANIFEST, RACY_NS, Sighting
 from hotswap.errors import ManifestInvalid
 from hotswap.manifest.model import Manifest
 
 FORMAT = 1
-RACY_NS = 2_000_000_000
-"""A file modified less than 2 s before it was read may change again within one tick of its clock: git's rule."""
 KEPT_UNSEEN = 1_000
 """Entries of plugins not seen this time (those of other projects) that are kept when the file is written anew."""
 _MAX_BYTES = 64 * 1024 * 1024

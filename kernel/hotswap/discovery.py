@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ DOORS: tuple[str, ...] = ("path", "project", "user", "system", "distribution")
 """In order: an id belongs to the first door that has it."""
 MANIFEST = "plugin.toml"
 ENTRY_POINTS = "hotswap.plugins"
+RACY_NS = 2_000_000_000
+"""What was modified less than 2 s before it was read may change again within one tick of its clock: git's rule."""
 
 
 @frozen
@@ -64,6 +67,8 @@ class Scan:
 
     sightings: list[Sighting] = field(factory=list)
     problems: list[Problem] = field(factory=list)
+    roots: dict[str, int] = field(factory=dict)
+    """Folders that plugins' folders were looked for in -> when what is in them last changed, as ``root_times`` says."""
 
 
 def scan(settings: Settings, environ: Mapping[str, str] | None = None) -> Scan:
@@ -113,6 +118,7 @@ class _Look:
 
         One level deep, so that no link can loop.
         """
+        self.result.roots.update(root_times([folder], settled=True))
         try:
             with os.scandir(folder) as entries:
                 names = sorted(each.name for each in entries if not each.name.startswith((".", "__")))
@@ -170,6 +176,23 @@ class _Look:
         first = self._seen.setdefault(identity, path)
         # Installers hard-link equal files: only the same real path is the same plugin.
         return first is not path and os.path.realpath(first) == os.path.realpath(path)
+
+
+def root_times(folders: Iterable[str], *, settled: bool = False) -> dict[str, int]:
+    """Return when each folder last got or lost something, in nanoseconds; 0 for one that is not there.
+
+    ``settled`` is for a first look: one that changed a moment ago may change again within one tick of its clock, so it
+    gets a time that no later look will find.
+    """
+    times: dict[str, int] = {}
+    for each in folders:
+        try:
+            times[each] = os.stat(each).st_mtime_ns
+        except OSError:
+            times[each] = 0
+        if settled and time.time_ns() - times[each] < RACY_NS:
+            times[each] = -1
+    return times
 
 
 def package_folders(name: str) -> list[str]:

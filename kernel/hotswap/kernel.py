@@ -25,6 +25,7 @@ from hotswap.planner import Planner
 from hotswap.port_directory import PortDirectory
 from hotswap.portal import Portal
 from hotswap.proposals import Past
+from hotswap.rediscovery import discover_again
 from hotswap.report import Report
 from hotswap.settings import Settings
 from hotswap.states import PluginStatus, Why
@@ -390,9 +391,8 @@ class Kernel:
 
     async def reload(self, plugin: str) -> Plan:
         """Read a plugin's manifest and code anew from disk, and swap it."""
-        folders = [str(each.path) for each in self.catalog.versions(plugin)]
-        catalog = await asyncio.to_thread(discover, self.settings, refresh=folders or True, environ=self._environ)
-        return await self._running.reload(plugin, catalog)
+        found = await asyncio.to_thread(discover_again, plugin, self.catalog, self.settings, self._environ)
+        return await self._running.reload(plugin, found)
 
     def on(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any
@@ -12,6 +12,7 @@ from attrs import frozen
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from hotswap.catalog import Catalog, Found
 from hotswap.config import effective_config
 from hotswap.dependants import dependants_of
 from hotswap.errors import HotswapError, PluginInUse, PluginNotFound, ProviderNotFound
@@ -224,6 +225,14 @@ class Proposals:
         wanted = {each: all_wanted[each] for each in all_wanted if each == plugin or each in members}
         wanted.setdefault(plugin, SpecifierSet())
         return self.planner.plan(self.running(), self._solve(self.settings, wanted, None), self.settings)
+
+    def renew_catalog(self, plugin: str, found: Sequence[Found] | Catalog) -> None:
+        """Take in what was read anew from disk: of one plugin, or of all."""
+        before = self.planner.catalog
+        after = found if isinstance(found, Catalog) else before.renewed(plugin, found)
+        self.planner = Planner(after, self.planner.ports)
+        if after is not found:
+            self._known.renew(before, after, plugin)
 
     def plan_reload(self, plugin: str) -> Plan:
         """Plan a new generation of a plugin from what the planner's catalog has now; open it if it should be open.
