@@ -43,13 +43,15 @@ class Layered(Mapping[K, V]):
         return found
 
     def __getitem__(self, key: K) -> V:
-        value = self._layer.get(key, self._table.get(key, _GONE))
+        if key not in self._layer:
+            return self._table[key]
+        value = self._layer[key]
         if value is _GONE:
             raise KeyError(key)
         return value
 
-    def __contains__(self, key: object) -> bool:
-        return self._layer.get(key, self._table.get(key, _GONE)) is not _GONE  # type: ignore[call-overload,no-any-return]
+    def __contains__(self, key: Any) -> bool:
+        return self._layer[key] is not _GONE if key in self._layer else key in self._table
 
     def __iter__(self) -> Iterator[K]:
         return iter(self.to_dict())

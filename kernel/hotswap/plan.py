@@ -107,9 +107,7 @@ class Reach:
         return cls(solution.plugins, manifests, leaving, ports, providers, lambda ports: kept)
 
 
-def make_plan(
-    running: Running, solution: Solution, settings: Settings, renew: Mapping[str, str], reach: Reach
-) -> Plan:
+def make_plan(running: Running, solution: Solution, settings: Settings, renew: Mapping[str, str], reach: Reach) -> Plan:
     """Compare what runs with a solution.
 
     Args:
@@ -177,9 +175,7 @@ def _renewed(running: Running, opened: Collection[str], manifests: Mapping[str, 
     return [each.port for plugin in opened if plugin in running.manifests for each in manifests[plugin].provides]
 
 
-def _select_steps(
-    changing: Mapping[str, tuple[str, str]], selected: Mapping[str, tuple[str, ...]]
-) -> Iterable[Step]:
+def _select_steps(changing: Mapping[str, tuple[str, str]], selected: Mapping[str, tuple[str, ...]]) -> Iterable[Step]:
     for port, (before, after) in changing.items():
         if before:
             reason = "selected in the settings" if after in selected.get(port, ()) else "the next one there is"

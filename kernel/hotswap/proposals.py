@@ -16,11 +16,11 @@ from hotswap.catalog import Catalog, Found
 from hotswap.config import effective_config
 from hotswap.dependants import dependants_of
 from hotswap.errors import HotswapError, PluginInUse, PluginNotFound, ProviderNotFound
+from hotswap.known_solution import KnownSolution
 from hotswap.layered import Layered
 from hotswap.lifecycle import Lifecycle
 from hotswap.lock import Lock
 from hotswap.manifest import Manifest
-from hotswap.known_solution import KnownSolution
 from hotswap.plan import Plan, Reach, Running, Step, make_plan, placed, rebuild_steps
 from hotswap.planner import Planner
 from hotswap.reconfiguring import Reconfigured, reconfigured, touched
@@ -147,9 +147,7 @@ class Proposals:
         ports.update(each.port for manifest in manifests.values() for each in manifest.provides)
         ports.update(each.port for gone in move.gone for each in members[gone].provides)
         serving = {
-            port: found.provider.name
-            for port in ports
-            if not isinstance(found := wiring.serving(port), HotswapError)
+            port: found.provider.name for port in ports if not isinstance(found := wiring.serving(port), HotswapError)
         }
         dormant = [
             plugin
@@ -158,9 +156,7 @@ class Proposals:
             if (plugin := generation.provider.plugin) in lifecycle.dormant and plugin not in move.gone
         ]
         manifests.update((each, members[each]) for each in dormant if each not in manifests)
-        running = Running(
-            members, serving, self.revision, placed(dormant, lifecycle.dormant), tuple(wiring.unwell)
-        )
+        running = Running(members, serving, self.revision, placed(dormant, lifecycle.dormant), tuple(wiring.unwell))
         reach = Reach(
             [move.order[each] for each in placed(changing, move.order)],
             manifests,
@@ -403,9 +399,7 @@ def _adjusted(
     return with_plugins(settings, enable, gone - enable.keys(), **changes)
 
 
-def _moved_names(
-    before: Layered[str, tuple[str, ...]], known: Known, move: Move
-) -> Layered[str, tuple[str, ...]]:
+def _moved_names(before: Layered[str, tuple[str, ...]], known: Known, move: Move) -> Layered[str, tuple[str, ...]]:
     """Return the names of the providers after a move, by port."""
     names: dict[str, tuple[str, ...]] = {}
     for gone in move.gone:

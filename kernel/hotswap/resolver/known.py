@@ -98,7 +98,11 @@ class Known:
                     for each in self.offering[port] - {filler, asker}
                 ):
                     return False
-            if required and not self.names_first(port, order[0]) and index.selected(port) - self.chosen.keys() - request.excluded:
+            if (
+                required
+                and not self.names_first(port, order[0])
+                and index.selected(port) - self.chosen.keys() - request.excluded
+            ):
                 return False
         return True
 
@@ -112,7 +116,7 @@ class Known:
         """Return providers of a port, the first to fill it first."""
         return sorted(plugins, key=lambda each: rank(port, each, self.manifests[each], self.selected, self.wanted))
 
-    def names_first(self, port: str, plugin: str) -> bool:
+    def _is_first_selected(self, port: str, plugin: str) -> bool:
         """Return whether a plugin is what the settings select first for a port, if they select anything."""
         names = self.selected.get(port, ())
         return not names or (port, names[0]) in {(each.port, each.name) for each in self.manifests[plugin].provides}
@@ -120,10 +124,6 @@ class Known:
     def offers(self, plugin: str) -> Collection[str]:
         """Return the ports that some version of a plugin provides."""
         return self._offers.get(plugin, ())
-
-    def version(self, plugin: str) -> Version:
-        """Return the version of a plugin in it."""
-        return self.chosen[plugin].version
 
     def move(self, move: Move) -> None:
         """Follow a change that was worked out from here."""
