@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hotswap.errors import SettingsInvalid
@@ -21,6 +21,11 @@ class Entries(tuple[str, ...]):
 
     _by_id: Layered[str, tuple[str, ...]] | None = None
     _wanted: tuple[tuple[str, ...], Layered[str, SpecifierSet]] | None = None
+
+    @classmethod
+    def of(cls, entries: Iterable[str]) -> Entries:
+        """Return entries as one of these, itself if it is one."""
+        return entries if isinstance(entries, Entries) else cls(entries)
 
     def by_id(self) -> Layered[str, tuple[str, ...]]:
         """Return the entries of each id. Raises SettingsInvalid for one that is no requirement."""

@@ -15,7 +15,7 @@ from hotswap.states import STUCK
 
 
 class KnownSolution:
-    """The solution in force with its reverse index. It is read when a change first asks for it, and moves along then."""
+    """The solution in force with its reverse index: read when a change first asks for it, and moved along then."""
 
     def __init__(self, lifecycle: Lifecycle) -> None:
         self._life = lifecycle

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from itertools import chain
 from typing import Any
 
 import attrs
@@ -12,22 +11,22 @@ from attrs import frozen
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from hotswap.adjusted import adjusted, id_of
 from hotswap.catalog import Catalog, Found
 from hotswap.config import effective_config
 from hotswap.dependants import dependants_of
 from hotswap.errors import HotswapError, PluginInUse, PluginNotFound, ProviderNotFound
 from hotswap.known_solution import KnownSolution
-from hotswap.layered import Layered
 from hotswap.lifecycle import Lifecycle
 from hotswap.lock import Lock
 from hotswap.manifest import Manifest
-from hotswap.plan import Plan, Reach, Running, Step, make_plan, placed, rebuild_steps
+from hotswap.near_plans import NearPlans, consumers
+from hotswap.plan import Plan, Running, Step, rebuild_steps
 from hotswap.planner import Planner
 from hotswap.reconfiguring import Reconfigured, reconfigured, touched
-from hotswap.resolver import Known, Move, Solution
+from hotswap.resolver import Solution
 from hotswap.selection import in_order
-from hotswap.settings import Settings, with_plugins
-from hotswap.settings_tables import split_requirement
+from hotswap.settings import Settings
 from hotswap.states import STUCK
 
 
@@ -53,6 +52,7 @@ class Proposals:
         """Port -> names of its providers in the solution."""
         self.revision = 0
         self._known = KnownSolution(lifecycle)
+        self._near = NearPlans(lifecycle)
 
     def running(self) -> Running:
         """Return what a plan starts from."""
@@ -90,7 +90,7 @@ class Proposals:
         ``settings`` are to take the place of those in force; whatever else is asked for counts from them. ``lock`` is
         the solution where it fits what is asked for.
         """
-        enable = {_id(each): each for each in ((enable,) if isinstance(enable, str) else enable)}
+        enable = {id_of(each): each for each in ((enable,) if isinstance(enable, str) else enable)}
         disable = (disable,) if isinstance(disable, str) else disable
         for port, names in (select or {}).items():
             self._check_selection(port, names)
@@ -99,7 +99,7 @@ class Proposals:
             if quick is not None:
                 return quick
         gone = self._all_that_go(disable, cascade)
-        wish = _adjusted(settings or self.settings, enable, gone, select or {}, configure or {})
+        wish = adjusted(settings or self.settings, enable, gone, select or {}, configure or {})
         changes = reconfigured(self.settings, wish, self.lifecycle.instances, self.lifecycle.environ)
         if settings is None and lock is None:
             near = self._plan_near(wish, enable, gone - enable.keys(), configure or {}, changes)
@@ -133,50 +133,9 @@ class Proposals:
         if move is None:
             return None
         stays = {key: each for key, each in changes.configs.items() if key in move.order}
-        plan = self._plan_along(known, move, wish, changes.renew)
+        plan = self._near.plan(known, move, wish, changes.renew, self.no_steps(wish))
         replaced = plan.subjects("replace")
         return attrs.evolve(plan, configs={key: each for key, each in stays.items() if key not in replaced})
-
-    def _plan_along(self, known: Known, move: Move, settings: Settings, renew: Mapping[str, str]) -> Plan:
-        """Return the steps of a move: nothing is looked at but what it reaches."""
-        lifecycle, wiring = self.lifecycle, self.lifecycle.wiring
-        members = lifecycle.members()
-        changing = [each for each in {**move.manifests, **renew} if each in move.order]
-        manifests = {each: move.manifests.get(each) or members[each] for each in changing}
-        ports = {port for port, _ in settings.selected.items() ^ wiring.selected.items()}
-        ports.update(each.port for manifest in manifests.values() for each in manifest.provides)
-        ports.update(each.port for gone in move.gone for each in members[gone].provides)
-        serving = {
-            port: found.provider.name for port in ports if not isinstance(found := wiring.serving(port), HotswapError)
-        }
-        dormant = [
-            plugin
-            for port in ports
-            for generation in wiring.providers(port).values()
-            if (plugin := generation.provider.plugin) in lifecycle.dormant and plugin not in move.gone
-        ]
-        manifests.update((each, members[each]) for each in dormant if each not in manifests)
-        running = Running(members, serving, self.revision, placed(dormant, lifecycle.dormant), tuple(wiring.unwell))
-        reach = Reach(
-            [move.order[each] for each in placed(changing, move.order)],
-            manifests,
-            placed(move.gone, known.chosen)[::-1],
-            ports,
-            _moved_names(Layered.over(self.providers), known, move),
-            lambda led: self._consumers(known, led, move.gone),
-        )
-        return make_plan(running, move.after, settings, renew, reach)
-
-    def _consumers(self, known: Known, ports: Collection[str], gone: Collection[str] = ()) -> dict[str, Manifest]:
-        """Return the active plugins that ask to be rebuilt with ports, and those that ask for what they provide."""
-        found: dict[str, Manifest] = {}
-        todo = list(ports)
-        for port in todo:  # grows meanwhile
-            for each in known.rebuilding.get(port, ()):
-                if each not in found and each not in gone:
-                    found[each] = known.manifests[each]
-                    todo += [provide.port for provide in found[each].provides]
-        return {each: found[each] for each in placed(found, known.chosen)}
 
     def _plan_to(self, solution: Solution, settings: Settings, changes: Reconfigured) -> Plan:
         plan = self.planner.plan(self.running(), solution, settings, changes.renew)
@@ -217,7 +176,7 @@ class Proposals:
             want = {plugin: all_wanted.get(plugin, SpecifierSet())}
             move = self._known.step(known, self.settings, self.planner, want)
             if move is not None:
-                return self._plan_along(known, move, self.settings, {})
+                return self._near.plan(known, move, self.settings, {}, self.no_steps(self.settings))
         wanted = {each: all_wanted[each] for each in all_wanted if each == plugin or each in members}
         wanted.setdefault(plugin, SpecifierSet())
         return self.planner.plan(self.running(), self._solve(self.settings, wanted, None), self.settings)
@@ -247,7 +206,7 @@ class Proposals:
         if known is not None and plugin in known.wanted:
             move = self._known.step(known, self.settings, self.planner, {})
             if move is not None:
-                return self._plan_along(known, move, self.settings, {plugin: "reloaded"})
+                return self._near.plan(known, move, self.settings, {plugin: "reloaded"}, self.no_steps(self.settings))
         wanted = self.planner.wanted(self.settings)
         kept = {each: specifier for each, specifier in wanted.items() if each in members}
         kept.setdefault(plugin, SpecifierSet())
@@ -300,8 +259,8 @@ class Proposals:
         if not any(self.lifecycle.rebuilt_with(port) for port in ports):
             return []
         known = self._known.at(self.solution, self.settings, self.planner)
-        consumers = self.running().manifests if known is None else self._consumers(known, ports)
-        return rebuild_steps(consumers, ports, opened)
+        asking = self.running().manifests if known is None else consumers(known, ports)
+        return rebuild_steps(asking, ports, opened)
 
     def _check_selection(self, port: str, names: Collection[str]) -> None:
         """Raise PortUnknown or ProviderNotFound for a selection that leads nowhere."""
@@ -366,48 +325,3 @@ class Proposals:
             with suppress(HotswapError):  # raised again below, if those that are stuck do not help either
                 return self.planner.solve(settings, wanted, active=active, only=ids - stuck, previous=self.solution)
         return self.planner.solve(settings, wanted, active=active, only=only, previous=self.solution)
-
-
-def _id(entry: str) -> str:
-    """Return the id of ``"id"`` or ``"id>=1.2"``.
-
-    Raises:
-        PluginNotFound: it is neither.
-    """
-    try:
-        return split_requirement(entry)[0]
-    except ValueError as error:
-        raise PluginNotFound(entry) from error
-
-
-def _adjusted(
-    settings: Settings,
-    enable: Mapping[str, str],
-    gone: set[str],
-    select: Mapping[str, tuple[str, ...]],
-    configure: Mapping[str, Mapping[str, Any]],
-) -> Settings:
-    """Return the settings with plugins enabled (id -> entry), disabled, selected and configured."""
-    changes: dict[str, Any] = {}
-    named = chain.from_iterable(settings.ports.values())
-    if select or not all(settings.ports.values()) or not gone.isdisjoint(named):
-        ports = {port: tuple(each for each in chosen if each not in gone) for port, chosen in settings.ports.items()}
-        changes["ports"] = {port: names for port, names in {**ports, **select}.items() if names}
-    if configure:
-        config = {key: {**settings.config.get(key, {}), **configure[key]} for key in configure}
-        changes["config"] = {**settings.config, **config}
-    return with_plugins(settings, enable, gone - enable.keys(), **changes)
-
-
-def _moved_names(before: Layered[str, tuple[str, ...]], known: Known, move: Move) -> Layered[str, tuple[str, ...]]:
-    """Return the names of the providers after a move, by port."""
-    names: dict[str, tuple[str, ...]] = {}
-    for gone in move.gone:
-        for each in known.manifests[gone].provides:
-            here = names.get(each.port, before.get(each.port, ()))
-            names[each.port] = tuple(name for name in here if name != each.name)
-    for plugin, manifest in move.manifests.items():
-        if plugin not in known.manifests:
-            for each in manifest.provides:
-                names[each.port] = (*names.get(each.port, before.get(each.port, ())), each.name)
-    return before.changed({port: these for port, these in names.items() if these}, names)

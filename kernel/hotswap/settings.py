@@ -9,7 +9,7 @@ and no value. Its import alone costs a multiple of what ``hotswap plugin list`` 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -65,7 +65,7 @@ def _as_ids(entries: Iterable[str]) -> tuple[str, ...]:
 
 
 def _as_entries(entries: Iterable[str]) -> Entries:
-    return entries if isinstance(entries, Entries) else Entries(_as_ids(entries))
+    return Entries.of(entries if isinstance(entries, Entries) else _as_ids(entries))
 
 
 def _as_path(path: str | os.PathLike[str]) -> Path:
@@ -130,7 +130,7 @@ class Settings:
         What ``[ports]`` names is wanted too, which only a catalog can turn into ids: :func:`hotswap.catalog.wanted`.
         Raises SettingsInvalid for an entry that is no requirement.
         """
-        return _as_entries(self.enabled).wanted(self.disabled)
+        return Entries.of(self.enabled).wanted(self.disabled)
 
     @property
     def selected(self) -> dict[str, tuple[str, ...]]:
@@ -194,12 +194,6 @@ def read_settings(
         plugins = {key: value for key, value in plugins.items() if key not in ("enabled", "disabled", "paths")}
         return Settings(folder, source, **plugins, safe_mode=True, config=tables.get("config", {}))
     return Settings(folder, source, **plugins, **tables)
-
-
-def with_plugins(settings: Settings, enable: Mapping[str, str], disable: Collection[str], **changes: Any) -> Settings:
-    """Return the settings with plugins enabled (id -> entry) and disabled, at the cost of these alone."""
-    enabled, disabled = _as_entries(settings.enabled).changed(settings.disabled, enable, disable)
-    return evolve(settings, enabled=enabled, disabled=disabled, **changes)
 
 
 def merged(base: Settings, ours: Settings, theirs: Settings) -> Settings:

@@ -100,8 +100,11 @@ class Course:
             change = evolve(self._enabled(other, False), close=gone) if other not in gone else Change(close=gone)
         elif kind == "drop":
             change = Change(drop=[plugin] if plugin in request.wanted else [])
+        elif kind == "renew":
+            there = [each.id for each in found.plugins] * 4
+            change = Change(anew=[[*there, plugin][self.take() % (len(there) + 1)]])
         else:
-            change = Change(anew=[plugin] if kind == "renew" else [])
+            change = Change()
         wish = self._wish(kind, change)
         if kind != "disable":
             return kind, wish, wish.excluded, change
@@ -153,5 +156,6 @@ def test_most_changes_are_solved_locally() -> None:
     told: Counter[str] = Counter()
     for _ in range(2_000):
         told += _told(lambda: source.randrange(256))
-    for kind in KINDS:
-        assert told[f"{kind} locally"] > told[f"{kind} anew"], told
+    for kind in ("enable", "disable", "select", "upgrade", "drop", "both"):
+        assert told[f"{kind} locally"] > 4 * told[f"{kind} anew"], told
+    assert told["renew locally"] > 100, told  # few of the manifests drawn provide what the one before did

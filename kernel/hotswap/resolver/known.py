@@ -85,28 +85,27 @@ class Known:
         index = Index(request)
         for port, askers in self.asking.items():
             order = self.ranked(port, self.providing.get(port, ()))
-            required = False
-            for asker in askers:
-                filler = self.chosen[asker].ports[port]
-                if filler != next((each for each in order if each != asker), None):
-                    return False
-                if filler is None or not asked(self.manifests[asker], self.ports)[port]:
-                    continue
-                required = True
-                if not self._is_core(filler) and any(
-                    each in self.providing[port] or not self._is_core(each)
-                    for each in self.offering[port] - {filler, asker}
-                ):
-                    return False
-            if (
-                required
-                and not self.names_first(port, order[0])
-                and index.selected(port) - self.chosen.keys() - request.excluded
-            ):
+            if not all(self._is_filled(port, order, each) for each in askers):
+                return False
+            required = any(asked(self.manifests[each], self.ports)[port] for each in askers)
+            is_other = required and not self._is_first_selected(port, order[0])
+            if is_other and index.selected(port) - self.chosen.keys() - request.excluded:  # reads the whole catalog
                 return False
         return True
 
+    def _is_filled(self, port: str, order: Sequence[str], asker: str) -> bool:
+        """Return whether a plugin gets a port from who comes first, or from the only one if that is there for it."""
+        filler = self.chosen[asker].ports[port]
+        if filler != next((each for each in order if each != asker), None):
+            return False
+        if filler is None or not asked(self.manifests[asker], self.ports)[port] or self._is_core(filler):
+            return True
+        beside = self.offering[port] - {filler, asker}
+        return not any(each in order or not self._is_core(each) for each in beside)
+
     def _is_core(self, plugin: str) -> bool:
+        """Return whether a plugin would be in the solution if it filled no port."""
+
         def requirers(each: str) -> Iterable[str]:
             return (other for other in self.naming.get(each, ()) if requires(self.manifests[other], each))
 
