@@ -112,7 +112,7 @@ async def test_changes_one_after_another_are_worked_out_from_each_other(tmp_path
             await running.select(Greeter, "english")
             await running.disable("french")
             await running.disable("german")
-        for change in CHANGES.values():
+        for change in [each for each in CHANGES.values() if "select" not in each]:  # disabled outweighs selected
             near, anew = await _plans(running, change)
             assert _content(near) == _content(anew)
 

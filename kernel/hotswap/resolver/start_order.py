@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from hotswap.resolver.after import After, Unsettled
 from hotswap.resolver.graph import components
@@ -26,10 +26,9 @@ class _Placing:
 
     def run(self) -> dict[str, Chosen]:
         early = self._early()
-        placed = self._sorted({*self._after.new, *early})
         if early:
-            return self._with(placed, early)
-        self._order.update((each, self._entries[each]) for each in placed)
+            return self._with(early)
+        self._order.update((each, self._entries[each]) for each in self._sorted(self._after.new))
         return self._order
 
     def _waits(self, plugin: str) -> set[str]:
@@ -50,21 +49,28 @@ class _Placing:
         late = len(place)
         return {other for each in changed for other in self._waits(each) if place.get(other, late) > place[each]}
 
-    def _with(self, placed: list[str], early: set[str]) -> dict[str, Chosen]:
-        """Return the order with all that is placed before the first that waits for some of it."""
-        moved = {each: self._order.pop(each) for each in placed if each in self._order}
+    def _with(self, early: set[str]) -> dict[str, Chosen]:
+        """Return the order with newcomers, and all that is early, before the first that waits for some of it."""
+        placed = self._sorted([*self._after.new, *early])
+        for each in placed:
+            self._order.pop(each, None)
         place = self._places()
         waiting = [each for each in {*self._after.put, *self._after.bound_anew} if each in place]
-        at = min(place[each] for each in waiting if not early.isdisjoint(self._waits(each)))
-        if any(place.get(target, -1) >= at for each in placed for target in self._waits(each)):
+        at = min((place[each] for each in waiting if not early.isdisjoint(self._waits(each))), default=None)
+        if at is None:
             raise Unsettled
+        behind = {target for each in placed for target in self._waits(each) if place.get(target, -1) >= at}
+        if behind:
+            return self._with(early | behind)
         items = list(self._order.items())
-        between = [(each, self._entries.get(each) or moved[each]) for each in placed]
-        return dict([*items[:at], *between, *items[at:]])
+        return dict([*items[:at], *((each, self._entry(each)) for each in placed), *items[at:]])
 
-    def _sorted(self, plugins: set[str]) -> list[str]:
+    def _entry(self, plugin: str) -> Chosen:
+        return self._entries.get(plugin) or self._after.known.chosen[plugin]
+
+    def _sorted(self, plugins: Collection[str]) -> list[str]:
         """Return plugins that are placed anew, each after what it waits for."""
-        waiting = {each: sorted(self._waits(each) & plugins) for each in sorted(plugins)}
+        waiting = {each: sorted(self._waits(each).intersection(plugins)) for each in sorted(plugins)}
         parts = components(waiting)
         if any(len(part) > 1 for part in parts):
             raise Unsettled
