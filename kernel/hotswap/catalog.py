@@ -6,9 +6,11 @@ import json
 import os
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from itertools import chain
 from operator import attrgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -117,10 +119,18 @@ class Catalog:
     plugin must not slip into the place of one that the user put in front.
     """
 
-    def __init__(self, found: Iterable[Found] = (), problems: Iterable[Problem] = ()) -> None:
+    def __init__(
+        self,
+        found: Iterable[Found] = (),
+        problems: Iterable[Problem] = (),
+        roots: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        self.roots = roots
+        """Folders that plugins' folders were looked for in, each with its time (``discovery.root_times``)."""
         self._versions: dict[str, tuple[Found, ...]] = {}
         self._problems = list(problems)
         self._shadowed: list[Shadowed] = []
+        self._offered: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None
         in_order = sorted(found, key=_door_rank)
         by_id: dict[str, list[Found]] = {each.id: [] for each in in_order}
         if len(by_id) == len(in_order):  # as it nearly always is
@@ -147,6 +157,16 @@ class Catalog:
                 error = PluginConflict(twins[0].id, str(version), [str(each.path) for each in twins])
                 self._problems.append(Problem(twins[0].path, error))
         return tuple(versions[each][0] for each in sorted(versions, reverse=True) if len(versions[each]) == 1)
+
+    def renewed(self, plugin: str, versions: Iterable[Found]) -> Catalog:
+        """Return the catalog with what was read anew of one plugin, in the place of what was in the same folders."""
+        read = {each.path: each for each in versions}
+        kept = [each for each in self._versions.get(plugin, ()) if each.path not in read]
+        found = sorted((*kept, *read.values()), key=lambda each: each.version, reverse=True)
+        after = copy(self)
+        after._versions = {**self._versions, plugin: tuple(found)}
+        after._offered = None
+        return after
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -198,19 +218,22 @@ class Catalog:
 
     def providers_of(self, port: str) -> tuple[str, ...]:
         """Return the ids of plugins of which any version provides a port, sorted."""
-        return tuple(
-            plugin
-            for plugin, versions in self._versions.items()
-            if any(provided == port for each in versions for provided, _ in each.provides)
-        )
+        return tuple(sorted({each for plugins in self.offered(port).values() for each in plugins}))
 
     def provider(self, port: str, name: str) -> tuple[str, ...]:
         """Return the ids of plugins that call a provider of ``port`` by that name, sorted."""
-        return tuple(
-            plugin
-            for plugin, versions in self._versions.items()
-            if any(one == port and called == name for each in versions for one, called in each.provides)
-        )
+        return self.offered(port).get(name, ())
+
+    def offered(self, port: str) -> Mapping[str, tuple[str, ...]]:
+        """Return the names of all providers of a port, each with the plugins that call one so, sorted."""
+        if self._offered is None:
+            offered: dict[str, dict[str, tuple[str, ...]]] = {}
+            for plugin, versions in self._versions.items():
+                for of, name in dict.fromkeys(pair for each in versions for pair in each.provides):
+                    names = offered.setdefault(of, {})
+                    names[name] = (*names.get(name, ()), plugin)
+            self._offered = offered
+        return self._offered.get(port, {})
 
     def identity(self) -> str | None:
         """Return a digest of which manifests there are and what they say; None where one may change unseen."""
@@ -287,7 +310,7 @@ def discover(
             problems.append(Problem(Path(folder, MANIFEST), result))
     if fresh:
         cache.save(read, [each.folder for each in seen.sightings])
-    return Catalog(found, problems)
+    return Catalog(found, problems, seen.roots)
 
 
 def _problem(folder: str, problems: Sequence[str]) -> Problem:
@@ -303,7 +326,7 @@ def wanted(settings: Settings, catalog: Catalog) -> dict[str, SpecifierSet]:
     """
     from packaging.specifiers import SpecifierSet
 
-    ids = dict(settings.wanted)
+    ids = settings.wanted.to_dict()
     for port, names in settings.ports.items():
         for name in names:
             plugins = (name,) if name in catalog else catalog.provider(port, name)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import field, frozen
 
+from hotswap.cache_file import RACY_NS
 from hotswap.entry_points import EntryPoint, installed
 from hotswap.errors import HotswapError, ManifestInvalid, PluginLoadFailed, PluginNotFound
 from hotswap.trust import OWN_PACKAGE
@@ -65,6 +67,8 @@ class Scan:
 
     sightings: list[Sighting] = field(factory=list)
     problems: list[Problem] = field(factory=list)
+    roots: dict[str, int] = field(factory=dict)
+    """Folders that plugins' folders were looked for in -> when what is in them last changed, as ``root_times`` says."""
 
 
 def scan(settings: Settings, environ: Mapping[str, str] | None = None, *, refresh: bool = False) -> Scan:
@@ -117,6 +121,7 @@ class _Look:
 
         One level deep, so that no link can loop.
         """
+        self.result.roots.update(root_times([folder], settled=True))
         try:
             names = sorted([each for each in os.listdir(folder) if not each.startswith((".", "__"))])
         except (FileNotFoundError, NotADirectoryError):
@@ -176,6 +181,23 @@ class _Look:
 
     def _refuse(self, path: str, reason: str) -> None:
         self.result.problems.append(Problem(Path(path), ManifestInvalid(path, [reason])))
+
+
+def root_times(folders: Iterable[str], *, settled: bool = False) -> dict[str, int]:
+    """Return when each folder last got or lost something, in nanoseconds; 0 for one that is not there.
+
+    ``settled`` is for a first look: one that changed a moment ago may change again within one tick of its clock, so it
+    gets a time that no later look will find.
+    """
+    times: dict[str, int] = {}
+    for each in folders:
+        try:
+            times[each] = os.stat(each).st_mtime_ns
+        except OSError:
+            times[each] = 0
+        if settled and time.time_ns() - times[each] < RACY_NS:
+            times[each] = -1
+    return times
 
 
 def package_folders(name: str) -> list[str]:

@@ -9,7 +9,7 @@ opened and leaves everything as it was; one after it leaves the new solution in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import count
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
@@ -27,6 +27,7 @@ from hotswap.instance import Instance
 from hotswap.keeper import to_the_end
 from hotswap.loader import load
 from hotswap.manifest import Manifest
+from hotswap.members import Members
 from hotswap.opening import Opening
 from hotswap.plan import Plan
 from hotswap.port_directory import PortDirectory
@@ -84,6 +85,7 @@ class Lifecycle:
         self.activation: Sleep | None = None
         self._numbers = count(1)
         self._rebuilds: dict[str, dict[str, None]] = {}
+        self._by_name: dict[tuple[str, str], set[str]] = {}
         self._leaving: list[Instance] = []
         self._news: list[News] = []
         self._configs: dict[str, Config] = {}
@@ -223,6 +225,8 @@ class Lifecycle:
         for require in instance.manifest.requires:
             if require.rebind == "rebuild":
                 self._rebuilds.setdefault(require.port, {})[instance.id] = None
+        for pair in _named(instance):
+            self._by_name.setdefault(pair, set()).add(instance.id)
         self.note(instance.id, State.ACTIVE, reason)
         self._tell_later("on_plugin_load", instance)
 
@@ -273,10 +277,9 @@ class Lifecycle:
         """Return the manifest of a plugin that is in force."""
         return (self.instances.get(plugin) or self.dormant[plugin]).manifest
 
-    def members(self) -> dict[str, Manifest]:
+    def members(self) -> Members:
         """Return the manifests of the plugins that are in force, open or waiting for their first call, by id."""
-        awake = {key: each.manifest for key, each in self.instances.items()}
-        return {**awake, **{key: each.manifest for key, each in self.dormant.items()}}
+        return Members(self.instances, self.dormant)
 
     def ports_of(self, generations: Iterable[Generation], besides: Iterable[str] = ()) -> list[type[Port]]:
         """Return the ports that some generations are for, and others, by name."""
@@ -338,6 +341,9 @@ class Lifecycle:
             del self.instances[instance.id]
         for consumers in self._rebuilds.values():
             consumers.pop(instance.id, None)
+        if instance.id not in self.instances:
+            for pair in _named(instance):
+                self._by_name.get(pair, set()).discard(instance.id)
 
     def redact(self, text: str) -> str:
         """Return ``text`` without the secrets in the settings of any plugin that was prepared so far."""
@@ -352,6 +358,15 @@ class Lifecycle:
     def rebuilt_with(self, port: str) -> list[str]:
         """Return the active plugins that ask to be rebuilt when a port leads elsewhere, in the order they came."""
         return list(self._rebuilds.get(port, ()))
+
+    def given_by_name(self, plugin: str) -> set[str]:
+        """Return the active plugins that were given a provider of ``plugin`` by name and cannot do without."""
+        found: set[str] = set()
+        for each in self.manifest(plugin).provides:
+            generation = self.wiring.providers(each.port).get(each.name)
+            if generation is not None and generation.provider.plugin == plugin:
+                found |= self._by_name.get((each.port, each.name), set())
+        return found
 
     async def close(self, order: Collection[str]) -> list[Exception]:
         """Close everything, after its calls have left; return what went wrong.
@@ -383,3 +398,10 @@ class Lifecycle:
             self._leaving.append(instance)
             errors += await self._close(instance)
         return errors
+
+
+def _named(instance: Instance) -> Iterator[tuple[str, str]]:
+    """Yield port and name of each provider that a plugin was given by name and cannot do without."""
+    for need in instance.prepared.needs:
+        if need.port is not None and need.name is not None and not need.optional:
+            yield need.port.PORT, need.name

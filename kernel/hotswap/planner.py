@@ -16,7 +16,7 @@ from hotswap.catalog import Catalog, Found, wanted
 from hotswap.errors import HotswapError, ProviderNotFound, SettingsInvalid, nearest
 from hotswap.lock import Lock
 from hotswap.manifest import Manifest
-from hotswap.plan import Plan, Running, make_plan
+from hotswap.plan import Plan, Reach, Running, make_plan
 from hotswap.port_directory import PortDirectory
 from hotswap.project_files import LOCK_NAME as LOCK_NAME
 from hotswap.resolver import Request, Solution, decide, resolve
@@ -154,7 +154,8 @@ class Planner:
         self, running: Running, solution: Solution, settings: Settings, renew: Mapping[str, str] | None = None
     ) -> Plan:
         """Return the steps from what runs to ``solution``."""
-        return make_plan(running, solution, self.manifests_of(solution), settings, renew or {})
+        reach = Reach.of_all(running, solution, self.manifests_of(solution))
+        return make_plan(running, solution, settings, renew or {}, reach)
 
     def settings_problems(self, settings: Settings) -> list[HotswapError]:
         """Return an error for each name in the settings that leads to nothing: nobody would miss a denied grant."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import cast
 
 from packaging.version import Version
@@ -25,6 +26,7 @@ class PortDirectory:
 
     def __init__(self, extra: Iterable[type[Port]] = (), environ: Mapping[str, str] | None = None) -> None:
         self._ports: dict[str, type[Port]] = {each.PORT: each for each in self.own()}
+        self._versions: Mapping[str, Version] | None = None
         self.problems: list[HotswapError] = []
         """What installed distributions name as a port and cannot be one; it does not stop the host."""
         for each in installed(os.environ if environ is None else environ).groups[ENTRY_POINTS]:
@@ -69,7 +71,9 @@ class PortDirectory:
 
     def versions(self) -> Mapping[str, Version]:
         """Return each port's version by name."""
-        return {name: Version(port.VERSION) for name, port in self._ports.items()}
+        if self._versions is None:
+            self._versions = MappingProxyType({name: Version(port.VERSION) for name, port in self._ports.items()})
+        return self._versions
 
     def names(self) -> Collection[str]:
         """Return the name of each port."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from types import ModuleType
 
@@ -35,6 +35,44 @@ class FolderModules(ModuleSet):
         self._path = folder
         self._loader = loader
         self._cached = (cache_of(os.path.join(folder, f"{_INIT}.py")) or "").rpartition(_INIT)
+        self._begun: dict[str, None] = {root: None}
+        """The modules that were asked for, in that order."""
+        self._ended: list[str] = []
+        """Those that were there when the import had ended, each after those whose import it waited for."""
+        self._last_before = next(reversed(sys.modules), "")
+
+    def loaded(self, but: Collection[str] = ()) -> dict[str, ModuleType]:
+        """Return the modules of this set that stand in ``sys.modules``: of no other module there the name is looked at.
+
+        What code has put there by hand is among them if that was done while it was imported.
+        """
+        if not self.complete:
+            self._look_back()
+        names = dict.fromkeys([*self._ended, *reversed(self._begun)])
+        return {name: sys.modules[name] for name in names if name in sys.modules}
+
+    def end_import(self) -> None:
+        """Note that the import has come to its end, and what it left in ``sys.modules``."""
+        super().end_import()
+        self._look_back()
+
+    def _look_back(self) -> None:
+        """Go back in ``sys.modules``, where the latest stand last, to what was there before the import."""
+        try:
+            self._ended = self._since(reversed(sys.modules))
+        except RuntimeError:  # another thread imports at this moment
+            self._ended = self._since(reversed(list(sys.modules)))
+
+    def _since(self, names: Iterable[str]) -> list[str]:
+        inside, found = f"{self.root}.", []
+        missing = {each for each in (*self._begun, self._last_before) if each in sys.modules}
+        for each in names:
+            missing.discard(each)
+            if each == self.root or each.startswith(inside):
+                found.append(each)
+            if not missing:
+                break
+        return found[::-1]
 
     def import_module(self, name: str) -> ModuleType:
         """Import a module of this set for the first time."""
@@ -47,12 +85,14 @@ class FolderModules(ModuleSet):
         part = name[len(self.root) + 1 :]
         if name in sys.modules or not self._is_source(part):
             return importlib.import_module(name)
+        self._begun[name] = None
         module = _run(self._spec(name, part))
         setattr(package, part, module)
         return module
 
     def find_spec(self, name: str, path: Sequence[str] | None) -> ModuleSpec | None:
         """Find a module of this set, as a finder on ``sys.meta_path`` does."""
+        self._begun[name] = None
         package, _, part = name.rpartition(".")
         if package == self.root and path == [self._path] and self._is_source(part):
             return self._spec(name, part)
