@@ -76,7 +76,7 @@ class FolderModules(ModuleSet):
 
     def import_module(self, name: str) -> ModuleType:
         """Import a module of this set for the first time."""
-        has_code = os.path.isfile(self._source(_INIT))
+        has_code = os.access(self._source(_INIT), os.F_OK)
         package = self._run_package(has_code)
         if name == self.root:
             if not has_code:
