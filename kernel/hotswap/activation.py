@@ -71,8 +71,9 @@ class Activation:
             dormant[found.id] = found
             for port, name in found.provides:
                 resting[port][name] = found.id
+        ports = [life.ports.get(each) for each in sorted(resting)]
         life.dormant.rest(dormant)
-        life.wiring.rest([life.ports.get(each) for each in sorted(resting)], resting, life.dormant.__getitem__)
+        life.wiring.rest(ports, resting, life.dormant.__getitem__)
         life.note_all(dormant, State.RESOLVED, "it is opened by the first call that needs it")
         return refused
 

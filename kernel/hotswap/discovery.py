@@ -148,9 +148,9 @@ class _Look:
             if not stat.S_ISREG(mode):  # opening a named pipe would wait for ever
                 self._refuse(path, "it is not an ordinary file")
                 continue
-            first = seen.setdefault((device, number), path)
+            first = seen.setdefault((device, number), folder)
             # Installers hard-link equal files: only the same real path is the same plugin.
-            if first is path or os.path.realpath(first) != os.path.realpath(path):
+            if first is folder or os.path.realpath(first + suffix) != os.path.realpath(path):
                 take(_new(Sighting, (door, folder, (size, modified, changed), package)))
         return held
 

@@ -89,6 +89,7 @@ class Switchboard:
         """Begin anew: nobody is open, and no port leads anywhere."""
         self.settled = False
         self._in_use.clear()
+        self._resting.clear()
         self.slots.clear()
         self.selected = dict(selected)
 
