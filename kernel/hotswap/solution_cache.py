@@ -140,8 +140,8 @@ class SolutionCache:
 
 def _machine() -> list[str]:
     """Return what the markers of requirements can ask about the machine."""
-    name = getattr(os, "uname", None)
-    return [os.name, *map(str, (name()[0], *name()[2:]) if name is not None else sys.version_info)]
+    system = os.uname() if hasattr(os, "uname") else None
+    return [os.name] if system is None else [os.name, system.sysname, system.release, system.version, system.machine]
 
 
 def _installed(distribution: str) -> str | None:
