@@ -122,10 +122,10 @@ class Catalog:
         self._problems = list(problems)
         self._shadowed: list[Shadowed] = []
         in_order = sorted(found, key=_door_rank)
-        by_id: dict[str, list[Found]] = {each.id: [] for each in in_order}
-        if len(by_id) == len(in_order):  # as it nearly always is
+        if len({each.id for each in in_order}) == len(in_order):  # as it nearly always is
             self._versions = {each.id: (each,) for each in sorted(in_order, key=_id)}
             return
+        by_id: dict[str, list[Found]] = {each.id: [] for each in in_order}
         for each in in_order:
             group = by_id[each.id]
             if group and group[0].door != each.door:
