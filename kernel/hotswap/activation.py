@@ -57,7 +57,7 @@ class Activation:
         refused: list[tuple[Found, IsolationRequired]] = []
         dormant: dict[str, Found] = {}
         resting: defaultdict[str, dict[str, str]] = defaultdict(dict)
-        said, trusted = settings.trust, set[tuple[str, str | None]]()
+        said, trusted = settings.trust, set[tuple[str, str | None]]()  # by its door, where nothing is said of a plugin
         for found in founds:
             by_door = (found.door, found.package)
             if by_door not in trusted or found.id in said:
@@ -71,14 +71,15 @@ class Activation:
             dormant[found.id] = found
             for port, name in found.provides:
                 resting[port][name] = found.id
+        ports = [life.ports.get(each) for each in sorted(resting)]
         life.dormant.rest(dormant)
-        life.wiring.rest([life.ports.get(each) for each in sorted(resting)], resting, life.dormant.__getitem__)
+        life.wiring.rest(ports, resting, life.dormant.__getitem__)
         life.note_all(dormant, State.RESOLVED, "it is opened by the first call that needs it")
         return refused
 
     def _made(self, dormant: Dormant) -> None:
         for each in dormant.generations:
-            self._life.wiring.made(each, *each.of, self._asleep)
+            self._life.wiring.made(each, self._asleep)
 
     def _asleep(self, generation: Generation, slot: Slot, onward: Port) -> Asleep:
         assert isinstance(generation, Resting)

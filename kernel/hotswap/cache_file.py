@@ -46,7 +46,7 @@ class CacheFile:
             rest = memoryview(content)[begin + 1 :]
             if checksum != zlib.crc32(rest):
                 raise ValueError("its data is damaged")
-            return json.loads(bytes(rest[:length])), rest[length:]
+            return json.loads(str(rest[:length], "ascii")), rest[length:]
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, RecursionError) as error:

@@ -132,10 +132,10 @@ class Catalog:
         self._shadowed: list[Shadowed] = []
         self._offered: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None
         in_order = sorted(found, key=_door_rank)
-        by_id: dict[str, list[Found]] = {each.id: [] for each in in_order}
-        if len(by_id) == len(in_order):  # as it nearly always is
+        if len({each.id for each in in_order}) == len(in_order):  # as it nearly always is
             self._versions = {each.id: (each,) for each in sorted(in_order, key=_id)}
             return
+        by_id: dict[str, list[Found]] = {each.id: [] for each in in_order}
         for each in in_order:
             group = by_id[each.id]
             if group and group[0].door != each.door:

@@ -150,7 +150,9 @@ def _read(columns: list[list[Any]], body: memoryview) -> tuple[dict[str, Row], D
         raise TypeError("its columns are of other types")
     if sum(counts) != len(pairs) or min(counts, default=0) < 0:
         raise ValueError("its columns do not fit together")
-    provides = [pairs[start:end] for start, end in pairwise([0, *accumulate(counts)])]
+    provides: Iterable[Sequence[tuple[str, str]]] = zip(pairs, strict=True)
+    if counts.count(1) < len(counts):
+        provides = (pairs[start:end] for start, end in pairwise([0, *accumulate(counts)]))
     for plugin, text in zip(ids, versions, strict=True) if "" in ids else ():
         if not plugin:
             "".join(json.loads(text))

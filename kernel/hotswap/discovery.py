@@ -19,6 +19,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Mapping
+from itertools import repeat
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -131,17 +132,17 @@ class _Look:
             return True
         inside = os.path.join(folder, "")
         if package is None:
-            return self.take(door, [(inside + name, None) for name in names])
+            return self.take(door, zip(map(inside.__add__, names), repeat(None)))
         inner = [f"{package}.{name}" if name.isidentifier() else None for name in names]
         return self.take(door, [(inside + name, each) for name, each in zip(names, inner, strict=True)])
 
     def take(self, door: str, folders: Iterable[tuple[str, str | None]]) -> bool:
         """Take the plugins in some folders, each with its import name; False when there is none in any of them."""
-        held, seen, take, suffix = False, self._seen, self.result.sightings.append, os.sep + MANIFEST
+        held, seen, take, look, suffix = False, self._seen, self.result.sightings.append, os.stat, os.sep + MANIFEST
         for folder, package in folders:
             path = folder + suffix
             try:
-                mode, device, number, size, modified, changed = _facts(os.stat(path))
+                mode, device, number, size, modified, changed = _facts(look(path))
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
@@ -152,9 +153,9 @@ class _Look:
             if not stat.S_ISREG(mode):  # opening a named pipe would wait for ever
                 self._refuse(path, "it is not an ordinary file")
                 continue
-            first = seen.setdefault((device, number), path)
+            first = seen.setdefault((device, number), folder)
             # Installers hard-link equal files: only the same real path is the same plugin.
-            if first is path or os.path.realpath(first) != os.path.realpath(path):
+            if first is folder or os.path.realpath(first + suffix) != os.path.realpath(path):
                 take(_new(Sighting, (door, folder, (size, modified, changed), package)))
         return held
 

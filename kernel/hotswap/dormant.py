@@ -91,6 +91,11 @@ class Sleepers(MutableMapping[str, Dormant]):
         """Take plugins in, by id."""
         self._plugins.update(founds)
 
+    def found(self, plugin: str) -> Found | None:
+        """Return where a dormant plugin was found; None for one that is not dormant."""
+        known = self._plugins.get(plugin)
+        return known.found if isinstance(known, Dormant) else known
+
     def __getitem__(self, plugin: str) -> Dormant:
         found = self._plugins[plugin]
         if isinstance(found, Dormant):

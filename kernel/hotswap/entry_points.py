@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from hotswap.cache_file import RACY_NS, CacheFile, cache_path, program
 
@@ -65,9 +65,20 @@ class _Look:
     """Files that are written anew where they are."""
     installed: Installed
 
-    def holds(self, paths: list[str]) -> bool:
-        """Return whether distributions are looked for in these places still, and none of them has changed."""
-        return [each[0] for each in self.places] == paths and all(map(_is_same, [*self.places, *self.watched]))
+    def now(self, paths: list[str]) -> _Look | None:
+        """Return it with the times of now; None where other places are looked in, or something there has changed."""
+        if [each[0] for each in self.places] != paths:
+            return None
+        settled = time.time_ns() - RACY_NS
+        places = [now for each in self.places if (now := _now(each, settled)) is not None]
+        if len(places) < len(paths) or None in [_now(each, settled) for each in self.watched]:
+            return None
+        return self if places == self.places else evolve(self, places=places)
+
+    @property
+    def is_young(self) -> bool:
+        """Return whether a place had been changed so shortly before that its times said nothing."""
+        return any(facts is None for _, facts, _ in self.places)
 
 
 _latest: _Look | None = None
@@ -79,18 +90,27 @@ def installed(environ: Mapping[str, str], *, refresh: bool = False) -> Installed
     if not _is_plain():
         return _read([])
     paths = list(map(os.path.abspath, sys.path))
-    if not refresh and _latest is not None and _latest.holds(paths):
-        return _latest.installed
-    cached = _Cached(environ)
-    looks = cached.looks()
-    known = None if refresh else next((each for each in looks if each.holds(paths)), None)
+    known = None if refresh or _latest is None else _latest.now(paths)
     if known is None:
-        known, settled = _looked(paths)
+        known, settled = _look(paths, _Cached(environ), refresh)
         if not settled:
             return known.installed
-        cached.write([each for each in looks if [one[0] for one in each.places] != paths][1 - _KEPT :], known)
     _latest = known
     return known.installed
+
+
+def _look(paths: list[str], cached: _Cached, refresh: bool) -> tuple[_Look, bool]:
+    """Return what the file knows, or read all; and whether what comes later would be noticed."""
+    looks = cached.looks()
+    for each in () if refresh else looks:
+        if (known := each.now(paths)) is not None:
+            if each.is_young and not known.is_young:
+                cached.write(looks, known)
+            return known, True
+    known, settled = _looked(paths)
+    if settled:
+        cached.write(looks, known)
+    return known, settled
 
 
 def _looked(paths: list[str]) -> tuple[_Look, bool]:
@@ -112,10 +132,15 @@ def _signature(path: str, settled: int) -> Signature:
     return [path, facts if not facts or facts[0] < settled else None, _metadata(path, settled) if facts else ""]
 
 
-def _is_same(signature: Signature) -> bool:
+def _now(signature: Signature, settled: int) -> Signature | None:
+    """Return the signature with the times of now; None where what it stands for has changed."""
     path, facts, metadata = signature
     now = _facts(path)
-    return now == facts or bool(now and metadata and metadata == _metadata(path))
+    if now == facts:
+        return signature
+    if not now or not metadata or metadata != _metadata(path):
+        return None
+    return [path, now if now[0] < settled else None, metadata]
 
 
 def _facts(path: str) -> list[int]:
@@ -214,8 +239,11 @@ class _Cached:
             self._file.log("it has another shape", error)
             return []
 
-    def write(self, others: list[_Look], latest: _Look) -> None:
-        self._file.write([_encoded(each) for each in (*others, latest)])
+    def write(self, looks: Iterable[_Look], latest: _Look) -> None:
+        """Write the latest, and the others of ``looks``."""
+        paths = [each[0] for each in latest.places]
+        others = [each for each in looks if [one[0] for one in each.places] != paths]
+        self._file.write([_encoded(each) for each in (*others[1 - _KEPT :], latest)])
 
 
 def _encoded(look: _Look) -> list[Any]:

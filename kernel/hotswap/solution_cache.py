@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import sys
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ from hotswap.resolver.model import Chosen, Solution
 from hotswap.settings import Settings
 
 FORMAT = 1
+_MOST = 64 * 1024 * 1024
 _KEPT = 4
 """Solutions in the file: of the projects, or the settings, that were started last."""
 
@@ -87,18 +89,18 @@ class SolutionCache:
             self._file.log("it has another shape", error)
         return None
 
-    def _solution(self, light: bytes, rest: bytes) -> tuple[Solution, list[Found]]:
+    def _solution(self, numbers: bytes, rest: bytes) -> tuple[Solution, list[Found]]:
         """Return what was kept: plugins by their place in the catalog. ValueError and others for what is none."""
-        found, numbers = list(self._planner.catalog), json.loads(light)
-        founds = [found[each] for each in numbers]
-        if len({each.id for each in founds}) != len(founds) or min(numbers, default=0) < 0:
+        found, places = list(self._planner.catalog), json.loads(numbers)
+        founds = [found[each] for each in places]
+        if len({each.id for each in founds}) != len(founds) or min(places, default=0) < 0:
             raise ValueError("it is no solution")
         return Solution.later(lambda: self._chosen(founds, rest)), founds
 
     def _chosen(self, founds: Iterable[Found], rest: bytes) -> tuple[Chosen, ...]:
         try:
-            return tuple(_decoded(founds, json.loads(rest)))
-        except (TypeError, ValueError, AttributeError, RecursionError) as error:
+            return tuple(_decoded(founds, json.loads(zlib.decompressobj().decompress(rest, _MOST))))
+        except (zlib.error, TypeError, ValueError, AttributeError, RecursionError) as error:
             self._file.log("a solution cannot be decoded", error)
             lock = None if self._lock is None else parse(self._lock, "hotswap.lock")
             return self._planner.solve_most(self._settings, lock, Distributions())[0].plugins
@@ -108,9 +110,9 @@ class SolutionCache:
         if self._question is None or self._digest() != self._question:  # a manifest had to be read anew meanwhile
             return
         place = {id(each): number for number, each in enumerate(self._planner.catalog)}
-        light = [place[id(each)] for each in self._planner.founds_of(solution)]
+        numbers = [place[id(each)] for each in self._planner.founds_of(solution)]
         rest = [[each.reason, each.required_by, dict(each.ports)] for each in solution.plugins]
-        new = (self._question, dict(answers), json.dumps(light).encode(), json.dumps(rest).encode())
+        new = (self._question, dict(answers), json.dumps(numbers).encode(), zlib.compress(json.dumps(rest).encode(), 1))
         index: list[Any] = []
         parts: list[bytes] = []
         end = 0
@@ -138,8 +140,8 @@ class SolutionCache:
 
 def _machine() -> list[str]:
     """Return what the markers of requirements can ask about the machine."""
-    name = getattr(os, "uname", None)
-    return [os.name, *map(str, (name()[0], *name()[2:]) if name is not None else sys.version_info)]
+    system = os.uname() if hasattr(os, "uname") else None
+    return [os.name] if system is None else [os.name, system.sysname, system.release, system.version, system.machine]
 
 
 def _installed(distribution: str) -> str | None:

@@ -84,13 +84,15 @@ class Switchboard:
 
     @selected.setter
     def selected(self, selected: Mapping[str, tuple[str, ...]]) -> None:
-        self._keep_in_use({*self._selected, *selected})
+        ports = {*self._selected, *selected}
+        self._keep_in_use(each for each in ports if self._selected.get(each) != selected.get(each))
         self._selected = dict(selected)
 
     def restart(self, selected: Mapping[str, tuple[str, ...]]) -> None:
         """Begin anew: nobody is open, and no port leads anywhere."""
         self.settled = False
         self._in_use.clear()
+        self._resting.clear()
         self.slots.clear()
         self.selected = dict(selected)
 
@@ -193,11 +195,14 @@ class Switchboard:
             self._resting.setdefault(port, {}).update(named)
         self._follow(ports, add)
 
-    def made(self, generation: Generation, port: str, name: str, stand_in: StandIn) -> None:
+    def made(self, generation: Generation, stand_in: StandIn) -> None:
         """Take the generation of a provider that somebody looks at; calls to it go to a stand-in."""
-        self._resting.get(port, {}).pop(name, None)
-        self._providers.setdefault(port, {})[name] = generation
         self._stand_ins[generation] = stand_in
+        port, name, plugin = generation.provider.port, generation.provider.name, generation.provider.plugin
+        resting = self._resting.get(port, {})
+        if resting.get(name) == plugin:  # and not another one of that name
+            del resting[name]
+            self._providers.setdefault(port, {})[name] = generation
 
     def _follow(self, ports: Collection[type[Port]], changed: Mapping[str, Collection[str]]) -> None:
         """Let the slots of ``ports`` lead to where they should, now that those providers are others.

@@ -449,3 +449,14 @@ async def test_what_may_not_run_here_is_failed_and_the_others_rest(tmp_path: Pat
         assert sorted(running.all(Greeter)) == ["english", "german"]
         assert "french" not in [each.id for each in running._running.solution.plugins]
         assert running._running.providers == {"greeter": ("english", "german")}
+
+
+async def test_looking_at_a_plugin_leads_nobody_elsewhere(tmp_path: Path) -> None:
+    """Of two that call a provider by one name the later one is reached, whoever was looked at first."""
+    for each in ("ann", "bea"):
+        greeter(tmp_path, each, each, provides={"greeter": {"class": "Hello", "name": "same"}})
+    for order in (("ann", "bea"), ("bea", "ann")):
+        async with kernel(tmp_path, "ann", "bea", **LAZY) as running:
+            for plugin in order:
+                assert running._lifecycle.dormant[plugin].manifest.id == plugin
+            assert await running.get(Greeter, "same").greet("x") == "bea x"

@@ -150,6 +150,26 @@ def test_what_was_written_just_now_is_not_trusted(site: Site) -> None:
     assert (site.look(), site.read) == (["first"], 0)
 
 
+def test_a_folder_comes_to_rest(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found in a folder that had just been changed is told by its times alone, once these say enough."""
+    distribution(site.folder, "one", "first")
+    age(site.folder)
+    (site.folder / "other").touch()
+    site.look()
+    os.utime(site.folder, (next(_times),) * 2)
+    listed: list[str] = []
+    real = os.listdir
+
+    def listing(path: str) -> list[str]:
+        listed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "listdir", listing)
+    for look, times in ((site.look, 1), (site.again, 0), (site.look, 0)):
+        listed.clear()
+        assert (look(), site.read, listed.count(str(site.folder))) == (["first"], 0, times)
+
+
 def test_refresh_reads_anew(site: Site) -> None:
     """``refresh`` trusts nothing, and what it finds is remembered."""
     distribution(site.folder, "one", "first")

@@ -303,7 +303,7 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "empty": lambda file: file.write_bytes(b""),
     "binary": lambda file: file.write_bytes(b"\x80\x04\n\x00"),
     "cut": lambda file: file.write_bytes(file.read_bytes()[:-5]),
-    "bits": lambda file: file.write_bytes(file.read_bytes().replace(b"english", b"turkish")),
+    "bits": lambda file: file.write_bytes(file.read_bytes()[:-1] + bytes([file.read_bytes()[-1] ^ 1])),
     "writable": lambda file: file.chmod(0o666),
     "link": lambda file: (file.rename(file.with_suffix(".moved")), file.symlink_to(file.with_suffix(".moved"))),
     "number": lambda file: rewritten(file, lambda index, body: (7, body)),
@@ -331,6 +331,7 @@ async def test_a_cache_that_cannot_be_used(project: Project, break_it: str) -> N
 
 
 REST: dict[str, bytes] = {
+    "unpacked": b"[]",
     "number": b"7",
     "short": b"[]",
     "types": b'[[1, [], {}], ["", [], {}], ["", [], {}]]',
@@ -347,7 +348,8 @@ async def test_reasons_that_cannot_be_read(project: Project, rest: str) -> None:
 
     def change(index: Any, body: bytes) -> tuple[Any, bytes]:
         question, answers, start, middle, _ = index[-1]
-        return [[question, answers, start, middle, middle + len(REST[rest])]], body[:middle] + REST[rest]
+        packed = zlib.compress(REST[rest]) if rest != "unpacked" else REST[rest]
+        return [[question, answers, start, middle, middle + len(packed)]], body[:middle] + packed
 
     rewritten(project.cache, change)
     project.solved = 0
