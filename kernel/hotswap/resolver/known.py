@@ -84,24 +84,24 @@ class Known:
     def _is_stable(self, request: Request) -> bool:
         index = Index(request)
         for port, askers in self.asking.items():
-            order = self.ranked(port, self.providing.get(port, ()))
-            if not all(self._is_filled(port, order, each) for each in askers):
+            first, second = (*self.ranked(port, self.providing.get(port, ())), None, None)[:2]
+            fillers = {each: self.chosen[each].ports[port] for each in askers}
+            if any(filler != (second if each == first else first) for each, filler in fillers.items()):
                 return False
-            required = any(asked(self.manifests[each], self.ports)[port] for each in askers)
-            is_other = required and not self._is_first_selected(port, order[0])
-            if is_other and index.selected(port) - self.chosen.keys() - request.excluded:  # reads the whole catalog
-                return False
+            lonely = {each for each in fillers.values() if each is not None and not self._is_core(each)}
+            is_other = first is not None and not self._is_first_selected(port, first)
+            if lonely or is_other:
+                required = [each for each in askers if asked(self.manifests[each], self.ports)[port]]
+                if any(fillers[each] in lonely and self._others(port, fillers[each], each) for each in required):
+                    return False
+                if required and is_other and index.selected(port) - self.chosen.keys() - request.excluded:
+                    return False  # looked for last: that reads the whole catalog
         return True
 
-    def _is_filled(self, port: str, order: Sequence[str], asker: str) -> bool:
-        """Return whether a plugin gets a port from who comes first, or from the only one if that is there for it."""
-        filler = self.chosen[asker].ports[port]
-        if filler != next((each for each in order if each != asker), None):
-            return False
-        if filler is None or not asked(self.manifests[asker], self.ports)[port] or self._is_core(filler):
-            return True
+    def _others(self, port: str, filler: str | None, asker: str) -> bool:
+        """Return whether somebody else could fill a port, be it in another version."""
         beside = self.offering[port] - {filler, asker}
-        return not any(each in order or not self._is_core(each) for each in beside)
+        return any(each in self.providing[port] or not self._is_core(each) for each in beside)
 
     def _is_core(self, plugin: str) -> bool:
         """Return whether a plugin would be in the solution if it filled no port."""
