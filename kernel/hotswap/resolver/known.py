@@ -9,6 +9,7 @@ in it only to fill ports is the only one that could fill them; and whoever is se
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 
 from attrs import evolve, frozen
 from packaging.specifiers import SpecifierSet
@@ -27,8 +28,10 @@ class Move:
 
     before: Solution
     after: Solution
-    order: Mapping[str, Chosen]
-    """All plugins of the solution after it, in start order."""
+    entries: Mapping[str, Chosen]
+    """Those of the plugins that come or changed."""
+    is_reordered: bool
+    """Whether some stand otherwise among those that were there before."""
     gone: Collection[str]
     manifests: Mapping[str, Manifest]
     """Those of plugins that come, or come in another version or with another manifest."""
@@ -46,8 +49,11 @@ class Known:
         self, solution: Solution, found: Solution, manifests: Mapping[str, Manifest], request: Request
     ) -> None:
         self.solution = solution
-        self.chosen: Mapping[str, Chosen] = {each.id: each for each in found.plugins}
+        self.chosen = {each.id: each for each in found.plugins}
         """In start order."""
+        self.plugins = found.plugins
+        self._places = dict(zip(self.chosen, count(), strict=False))
+        """Plugin -> where it stood once; since then some before it may have left."""
         self.manifests: dict[str, Manifest] = {}
         self.wanted = dict(request.wanted)
         self.selected = request.selected
@@ -124,6 +130,15 @@ class Known:
         """Return the ports that some version of a plugin provides."""
         return self._offers.get(plugin, ())
 
+    def place(self, plugin: str) -> int:
+        """Return the place of a plugin in start order."""
+        plugins = self.plugins
+        at = min(self._places[plugin], len(plugins) - 1)
+        while plugins[at].id != plugin:
+            at -= 1
+        self._places[plugin] = at
+        return at
+
     def move(self, move: Move) -> None:
         """Follow a change that was worked out from here."""
         for each in (*move.gone, *(each for each in move.manifests if each in self.manifests)):
@@ -139,15 +154,23 @@ class Known:
                 self.wanted.pop(plugin, None)
             else:
                 self.wanted[plugin] = specifier
-        self.selected, self.solution, self.chosen = move.selected, move.after, move.order
+        self.selected, self.solution, self.plugins = move.selected, move.after, move.after.plugins
+        for plugin in move.gone:
+            del self.chosen[plugin], self._places[plugin]
+        if move.is_reordered:
+            self.chosen = {each.id: each for each in move.after.plugins}
+            self._places = dict(zip(self.chosen, count(), strict=False))
+        self.chosen.update(move.entries)
+        for plugin in move.entries:
+            self._places.setdefault(plugin, len(self.chosen))
 
     def _enter(self, plugin: str, manifest: Manifest) -> None:
         self.manifests[plugin] = manifest
-        for table, key in self._places(manifest):
+        for table, key in self._keys(manifest):
             table.setdefault(key, set()).add(plugin)
 
     def _leave(self, plugin: str, manifest: Manifest) -> None:
-        for table, key in self._places(manifest):
+        for table, key in self._keys(manifest):
             table[key].discard(plugin)
 
     def _offer(self, plugin: str, versions: Sequence[Manifest]) -> None:
@@ -159,7 +182,7 @@ class Known:
         if offers:
             self._offers[plugin] = offers
 
-    def _places(self, manifest: Manifest) -> Iterator[tuple[dict[str, set[str]], str]]:
+    def _keys(self, manifest: Manifest) -> Iterator[tuple[dict[str, set[str]], str]]:
         for each in (*manifest.dependencies, *manifest.conflicts):
             yield self.naming, each.id
         for provide in manifest.provides:
