@@ -218,13 +218,13 @@ class Catalog:
 
     def providers_of(self, port: str) -> tuple[str, ...]:
         """Return the ids of plugins of which any version provides a port, sorted."""
-        return tuple(sorted({each for plugins in self.offered(port).values() for each in plugins}))
+        return tuple(sorted({each for plugins in self._names_of(port).values() for each in plugins}))
 
     def provider(self, port: str, name: str) -> tuple[str, ...]:
         """Return the ids of plugins that call a provider of ``port`` by that name, sorted."""
-        return self.offered(port).get(name, ())
+        return self._names_of(port).get(name, ())
 
-    def offered(self, port: str) -> Mapping[str, tuple[str, ...]]:
+    def _names_of(self, port: str) -> Mapping[str, tuple[str, ...]]:
         """Return the names of all providers of a port, each with the plugins that call one so, sorted."""
         if self._offered is None:
             offered: dict[str, dict[str, tuple[str, ...]]] = {}

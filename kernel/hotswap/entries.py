@@ -80,6 +80,8 @@ class Entries(tuple[str, ...]):
         return after, closed
 
     def _without(self, left: Sequence[str]) -> Sequence[str]:
+        if not left:
+            return self
         if len(left) > _MANY:
             gone = set(left)
             return [each for each in self if each not in gone]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from operator import attrgetter
 
 from hotswap.errors import HotswapError
 from hotswap.layered import Layered
 from hotswap.lifecycle import Lifecycle
 from hotswap.manifest import Manifest
 from hotswap.plan import Plan, Reach, Running, make_plan, placed
-from hotswap.resolver import Known, Move
+from hotswap.resolver import Known, Move, Solution
 from hotswap.settings import Settings
 
 
@@ -29,7 +30,7 @@ class NearPlans:
     ) -> Plan:
         """Return the steps of a move; ``no_steps`` is the plan that leaves all as it is."""
         members = self._life.members()
-        changing = [each for each in {**move.manifests, **renew} if each in move.order]
+        changing = [each for each in {**move.manifests, **renew} if each not in move.gone]
         manifests = {each: move.manifests.get(each) or members[each] for each in changing}
         gone = [members[each] for each in move.gone]
         ports = {port for port, _ in settings.selected.items() ^ self._life.wiring.selected.items()}
@@ -38,7 +39,7 @@ class NearPlans:
         manifests.update((each, members[each]) for each in dormant if each not in manifests)
         unwell = tuple(self._life.wiring.unwell)
         reach = Reach(
-            [move.order[each] for each in placed(changing, move.order)],
+            [move.entries.get(each) or known.chosen[each] for each in placed(changing, _ids(move.after))],
             manifests,
             placed(move.gone, known.chosen)[::-1],
             ports,
@@ -57,6 +58,10 @@ class NearPlans:
         providers = [each.provider for port in ports for each in self._life.wiring.providers(port).values()]
         dormant = {each.plugin for each in providers if each.plugin in self._life.dormant}
         return placed(dormant.difference(gone), self._life.dormant)
+
+
+def _ids(solution: Solution) -> Iterator[str]:
+    return map(attrgetter("id"), solution.plugins)
 
 
 def consumers(known: Known, ports: Collection[str], gone: Collection[str] = ()) -> dict[str, Manifest]:

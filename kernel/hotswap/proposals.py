@@ -132,7 +132,7 @@ class Proposals:
         move = self._known.step(known, wish, self.planner, want, drop, gone)
         if move is None:
             return None
-        stays = {key: each for key, each in changes.configs.items() if key in move.order}
+        stays = {key: each for key, each in changes.configs.items() if key not in move.gone}
         plan = self._near.plan(known, move, wish, changes.renew, self.no_steps(wish))
         replaced = plan.subjects("replace")
         return attrs.evolve(plan, configs={key: each for key, each in stays.items() if key not in replaced})

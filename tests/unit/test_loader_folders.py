@@ -509,3 +509,26 @@ async def test_beside_a_load_others_go_on(tmp_path: Path) -> None:
     path = write_plugin(tmp_path, "own", "import threading\nNAME = threading.current_thread().name")
     module: Any = (await load_beside(found(path), PORTS, 10)).module
     assert module.NAME == "hotswap: import own"
+
+
+def test_what_code_puts_into_sys_modules_goes_with_it(tmp_path: Path) -> None:
+    """Modules that are made by hand, and those that are imported when the load is long done, are dropped with it."""
+    code = """
+        import sys, types
+        from tests.plugin_folder import Greeter
+        sys.modules[__name__ + "_made"] = sys.modules[__package__ + ".made"] = types.ModuleType("made")
+        class Hello(Greeter):
+            async def greet(self, name, *, loud=False): ...
+        def late():
+            from . import beside
+    """
+    path = write_plugin(tmp_path, "own", code, provides={"greeter": "Hello"})
+    (path / "__init__.py").write_text("import sys, types\nsys.modules[__name__ + '.first'] = types.ModuleType('first')")
+    (path / "beside.py").write_text("")
+    before = loaded_names()
+    loaded = load(found(path), PORTS)
+    module: Any = loaded.module
+    module.late()
+    assert len(loaded_names()) == len(before) + 6
+    drop(loaded.root)
+    assert loaded_names() == before

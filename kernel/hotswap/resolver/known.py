@@ -9,6 +9,7 @@ in it only to fill ports is the only one that could fill them; and whoever is se
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 
 from attrs import evolve, frozen
 from packaging.specifiers import SpecifierSet
@@ -27,8 +28,10 @@ class Move:
 
     before: Solution
     after: Solution
-    order: Mapping[str, Chosen]
-    """All plugins of the solution after it, in start order."""
+    entries: Mapping[str, Chosen]
+    """Those of the plugins that come or changed."""
+    is_reordered: bool
+    """Whether some stand otherwise among those that were there before."""
     gone: Collection[str]
     manifests: Mapping[str, Manifest]
     """Those of plugins that come, or come in another version or with another manifest."""
@@ -46,8 +49,11 @@ class Known:
         self, solution: Solution, found: Solution, manifests: Mapping[str, Manifest], request: Request
     ) -> None:
         self.solution = solution
-        self.chosen: Mapping[str, Chosen] = {each.id: each for each in found.plugins}
+        self.chosen = {each.id: each for each in found.plugins}
         """In start order."""
+        self.plugins = found.plugins
+        self._places = dict(zip(self.chosen, count(), strict=False))
+        """Plugin -> where it stood once; since then some before it may have left."""
         self.manifests: dict[str, Manifest] = {}
         self.wanted = dict(request.wanted)
         self.selected = request.selected
@@ -84,24 +90,24 @@ class Known:
     def _is_stable(self, request: Request) -> bool:
         index = Index(request)
         for port, askers in self.asking.items():
-            order = self.ranked(port, self.providing.get(port, ()))
-            if not all(self._is_filled(port, order, each) for each in askers):
+            first, second = (*self.ranked(port, self.providing.get(port, ())), None, None)[:2]
+            fillers = {each: self.chosen[each].ports[port] for each in askers}
+            if any(filler != (second if each == first else first) for each, filler in fillers.items()):
                 return False
-            required = any(asked(self.manifests[each], self.ports)[port] for each in askers)
-            is_other = required and not self._is_first_selected(port, order[0])
-            if is_other and index.selected(port) - self.chosen.keys() - request.excluded:  # reads the whole catalog
-                return False
+            lonely = {each for each in fillers.values() if each is not None and not self._is_core(each)}
+            is_other = first is not None and not self._is_first_selected(port, first)
+            if lonely or is_other:
+                required = [each for each in askers if asked(self.manifests[each], self.ports)[port]]
+                if any(fillers[each] in lonely and self._others(port, fillers[each], each) for each in required):
+                    return False
+                if required and is_other and index.selected(port) - self.chosen.keys() - request.excluded:
+                    return False  # looked for last: that reads the whole catalog
         return True
 
-    def _is_filled(self, port: str, order: Sequence[str], asker: str) -> bool:
-        """Return whether a plugin gets a port from who comes first, or from the only one if that is there for it."""
-        filler = self.chosen[asker].ports[port]
-        if filler != next((each for each in order if each != asker), None):
-            return False
-        if filler is None or not asked(self.manifests[asker], self.ports)[port] or self._is_core(filler):
-            return True
+    def _others(self, port: str, filler: str | None, asker: str) -> bool:
+        """Return whether somebody else could fill a port, be it in another version."""
         beside = self.offering[port] - {filler, asker}
-        return not any(each in order or not self._is_core(each) for each in beside)
+        return any(each in self.providing[port] or not self._is_core(each) for each in beside)
 
     def _is_core(self, plugin: str) -> bool:
         """Return whether a plugin would be in the solution if it filled no port."""
@@ -124,6 +130,15 @@ class Known:
         """Return the ports that some version of a plugin provides."""
         return self._offers.get(plugin, ())
 
+    def place(self, plugin: str) -> int:
+        """Return the place of a plugin in start order."""
+        plugins = self.plugins
+        at = min(self._places[plugin], len(plugins) - 1)
+        while plugins[at].id != plugin:
+            at -= 1
+        self._places[plugin] = at
+        return at
+
     def move(self, move: Move) -> None:
         """Follow a change that was worked out from here."""
         for each in (*move.gone, *(each for each in move.manifests if each in self.manifests)):
@@ -139,15 +154,23 @@ class Known:
                 self.wanted.pop(plugin, None)
             else:
                 self.wanted[plugin] = specifier
-        self.selected, self.solution, self.chosen = move.selected, move.after, move.order
+        self.selected, self.solution, self.plugins = move.selected, move.after, move.after.plugins
+        for plugin in move.gone:
+            del self.chosen[plugin], self._places[plugin]
+        if move.is_reordered:
+            self.chosen = {each.id: each for each in move.after.plugins}
+            self._places = dict(zip(self.chosen, count(), strict=False))
+        self.chosen.update(move.entries)
+        for plugin in move.entries:
+            self._places.setdefault(plugin, len(self.chosen))
 
     def _enter(self, plugin: str, manifest: Manifest) -> None:
         self.manifests[plugin] = manifest
-        for table, key in self._places(manifest):
+        for table, key in self._keys(manifest):
             table.setdefault(key, set()).add(plugin)
 
     def _leave(self, plugin: str, manifest: Manifest) -> None:
-        for table, key in self._places(manifest):
+        for table, key in self._keys(manifest):
             table[key].discard(plugin)
 
     def _offer(self, plugin: str, versions: Sequence[Manifest]) -> None:
@@ -159,7 +182,7 @@ class Known:
         if offers:
             self._offers[plugin] = offers
 
-    def _places(self, manifest: Manifest) -> Iterator[tuple[dict[str, set[str]], str]]:
+    def _keys(self, manifest: Manifest) -> Iterator[tuple[dict[str, set[str]], str]]:
         for each in (*manifest.dependencies, *manifest.conflicts):
             yield self.naming, each.id
         for provide in manifest.provides:

@@ -234,12 +234,21 @@ class _Step:
 
     def _move(self) -> Move:
         after, known, change = self._after, self._known, self._after.change
-        order = start_order(after, {each: self._entry(each) for each in after.changed})
+        entries = {each: self._entry(each) for each in after.changed}
+        plugins, is_reordered = start_order(after, entries)
         wanted: dict[str, SpecifierSet | None] = {**dict.fromkeys((*change.drop, *change.close)), **change.want}
         read = {*after.new, *(each for each in change.anew if after.is_there(each))}
-        versions = {each: after.request.versions[each] for each in read}
-        solution = Solution(tuple(order.values()))
-        return Move(known.solution, solution, order, after.gone, after.put, versions, wanted, after.request.selected)
+        return Move(
+            before=known.solution,
+            after=Solution(plugins),
+            entries={each.id: each for each in plugins[len(known.chosen) - len(after.gone) :]} | entries,
+            is_reordered=is_reordered,
+            gone=after.gone,
+            manifests=after.put,
+            versions={each: after.request.versions[each] for each in read},
+            wanted=wanted,
+            selected=after.request.selected,
+        )
 
     def _entry(self, plugin: str) -> Chosen:
         after = self._after

@@ -9,27 +9,32 @@ from hotswap.resolver.graph import components
 from hotswap.resolver.model import Chosen
 
 
-def start_order(after: After, entries: Mapping[str, Chosen]) -> dict[str, Chosen]:
-    """Return all plugins in start order, given the entries of those that come or changed."""
-    order = dict(after.known.chosen)
-    for each in after.gone:
-        del order[each]
-    order.update((plugin, entry) for plugin, entry in entries.items() if plugin in order)
-    return _Placing(after, entries, order).run()
+def start_order(after: After, entries: Mapping[str, Chosen]) -> tuple[tuple[Chosen, ...], bool]:
+    """Return all plugins in start order, and whether any stands otherwise among those that were there before.
+
+    ``entries`` are those of the plugins that come or changed.
+    """
+    placing = _Placing(after, entries)
+    early = placing.early()
+    return (placing.placed_anew(early), True) if early else (placing.appended(), False)
 
 
 class _Placing:
-    def __init__(self, after: After, entries: Mapping[str, Chosen], order: dict[str, Chosen]) -> None:
+    def __init__(self, after: After, entries: Mapping[str, Chosen]) -> None:
         self._after = after
+        self._known = after.known
         self._entries = entries
-        self._order = order
 
-    def run(self) -> dict[str, Chosen]:
-        early = self._early()
-        if early:
-            return self._with(early)
-        self._order.update((each, self._entries[each]) for each in self._sorted(self._after.new))
-        return self._order
+    def appended(self) -> tuple[Chosen, ...]:
+        """Return the order with newcomers behind all others."""
+        known, plugins = self._known, list(self._known.plugins)
+        for plugin, entry in self._entries.items():
+            if plugin in known.chosen:
+                plugins[known.place(plugin)] = entry
+        for place in sorted(map(known.place, self._after.gone), reverse=True):
+            del plugins[place]
+        plugins += [self._entries[each] for each in self._sorted(self._after.new)]
+        return tuple(plugins)
 
     def _waits(self, plugin: str) -> set[str]:
         """Return all that a plugin would rather start after."""
@@ -37,36 +42,36 @@ class _Placing:
         found.update(each for each in self._after.bound(plugin).values() if each is not None)
         return found - {plugin}
 
-    def _places(self) -> dict[str, int]:
-        return dict(zip(self._order, range(len(self._order)), strict=True))
-
-    def _early(self) -> set[str]:
+    def early(self) -> set[str]:
         """Return what others wait for from now on that stand before it, or were there before it."""
-        changed = [each for each in {*self._after.put, *self._after.bound_anew} if each in self._order]
-        if not changed:
-            return set()
-        place = self._places()
-        late = len(place)
-        return {other for each in changed for other in self._waits(each) if place.get(other, late) > place[each]}
+        after, known = self._after, self._known
+        changed = [each for each in {*after.put, *after.bound_anew} if each in known.chosen and each not in after.gone]
+        return {other for each in changed for other in self._waits(each) if self._is_behind(other, each)}
 
-    def _with(self, early: set[str]) -> dict[str, Chosen]:
+    def _is_behind(self, plugin: str, other: str) -> bool:
+        known = self._known
+        return plugin not in known.chosen or known.place(plugin) > known.place(other)
+
+    def placed_anew(self, early: set[str]) -> tuple[Chosen, ...]:
         """Return the order with newcomers, and all that is early, before the first that waits for some of it."""
-        placed = self._sorted([*self._after.new, *early])
+        after, known = self._after, self._known
+        placed = self._sorted([*after.new, *early])
+        order = {each: entry for each, entry in known.chosen.items() if each not in after.gone}
         for each in placed:
-            self._order.pop(each, None)
-        place = self._places()
-        waiting = [each for each in {*self._after.put, *self._after.bound_anew} if each in place]
+            order.pop(each, None)
+        place = dict(zip(order, range(len(order)), strict=True))
+        waiting = [each for each in {*after.put, *after.bound_anew} if each in place]
         at = min((place[each] for each in waiting if not early.isdisjoint(self._waits(each))), default=None)
         if at is None:
             raise Unsettled
         behind = {target for each in placed for target in self._waits(each) if place.get(target, -1) >= at}
         if behind:
-            return self._with(early | behind)
-        items = list(self._order.items())
-        return dict([*items[:at], *((each, self._entry(each)) for each in placed), *items[at:]])
+            return self.placed_anew(early | behind)
+        ids = list(order)
+        return tuple(map(self._entry, [*ids[:at], *placed, *ids[at:]]))
 
     def _entry(self, plugin: str) -> Chosen:
-        return self._entries.get(plugin) or self._after.known.chosen[plugin]
+        return self._entries.get(plugin) or self._known.chosen[plugin]
 
     def _sorted(self, plugins: Collection[str]) -> list[str]:
         """Return plugins that are placed anew, each after what it waits for."""
