@@ -195,7 +195,7 @@ class ChangeSets(RuleBasedStateMachine):
     def _handles(self) -> tuple[Greeter, Clock]:
         async def get() -> tuple[Greeter, Clock]:
             wiring = self.kernel._wiring
-            found: list[Port] = [wiring.slots.slot(each).handle() for each in (Greeter, Clock)]
+            found: list[Port] = [wiring.slot(each, None, "").handle() for each in (Greeter, Clock)]
             greeter, clock = found
             assert isinstance(greeter, Greeter)
             assert isinstance(clock, Clock)

@@ -7,31 +7,28 @@ or keeps it asleep until the change is over, so that the two never open it side 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 
 from hotswap.catalog import Found
 from hotswap.consumer import Consumer
-from hotswap.dormant import Asleep, Dormant
-from hotswap.errors import InjectionFailed
+from hotswap.dormant import Asleep, Dormant, Resting
+from hotswap.errors import InjectionFailed, IsolationRequired
+from hotswap.generation import Generation
 from hotswap.keeper import to_the_end
 from hotswap.lifecycle import Lifecycle
-from hotswap.loader import load, undo
+from hotswap.loader import undo
 from hotswap.prepared import check_trust, prepare
 from hotswap.settings import Settings
+from hotswap.slots import Slot
 from hotswap.states import State
+from hotswap_ports import Port
 
 
-def may_rest(found: Found, settings: Settings) -> bool:
-    """Return whether nothing is lost when a plugin is opened by the first call that needs it.
-
-    So not one with a lifecycle of its own, nor one that provides nothing a call could come through. A plugin that
-    registers hooks in an adapter's constructor has to say ``activation = "eager"`` in its manifest.
-    """
-    manifest = found.manifest
-    if settings.activation == "eager" or manifest.activation == "eager" or not manifest.provides:
-        return False
-    return manifest.type != "hook" and manifest.python is not None and manifest.python.class_name is None
+def to_open(founds: Iterable[Found], settings: Settings) -> dict[str, Found]:
+    """Return, by id, those plugins that are not left to the first call that needs them."""
+    eager = settings.activation == "eager"
+    return {each.id: each for each in founds if eager or not each.rests}
 
 
 class Activation:
@@ -52,21 +49,41 @@ class Activation:
         self._kept: dict[str, asyncio.Event] = {}
         """Plugins that a change keeps asleep."""
         lifecycle.activation = self
+        lifecycle.dormant.made = self._made
 
-    def rest(self, found: Found) -> None:
-        """Put a plugin in force without opening it.
+    def rest(self, founds: Iterable[Found]) -> list[tuple[Found, IsolationRequired]]:
+        """Put plugins in force without opening them; return those that may not run in this process, with the error."""
+        settings, life = self._settings(), self._life
+        refused: list[tuple[Found, IsolationRequired]] = []
+        dormant: dict[str, Found] = {}
+        resting: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        said, trusted = settings.trust, set[tuple[str, str | None]]()  # by its door, where nothing is said of a plugin
+        for found in founds:
+            by_door = (found.door, found.package)
+            if by_door not in trusted or found.id in said:
+                try:
+                    check_trust(found, settings)
+                except IsolationRequired as error:
+                    refused.append((found, error))
+                    continue
+                if found.id not in said:
+                    trusted.add(by_door)
+            dormant[found.id] = found
+            for port, name in found.provides:
+                resting[port][name] = found.id
+        ports = [life.ports.get(each) for each in sorted(resting)]
+        life.dormant.rest(dormant)
+        life.wiring.rest(ports, resting, life.dormant.__getitem__)
+        life.note_all(dormant, State.RESOLVED, "it is opened by the first call that needs it")
+        return refused
 
-        Raises:
-            IsolationRequired: it may not run in this process.
-        """
-        check_trust(found, self._settings())
-        dormant = Dormant(found, found.manifest, partial(load, found, self._life.ports))
-        wiring = self._life.wiring
+    def _made(self, dormant: Dormant) -> None:
         for each in dormant.generations:
-            wiring.stand_in(each, partial(Asleep, dormant, each, self.wake))
-        wiring.switch(self._life.ports_of(dormant.generations), dormant.generations, ())
-        self._life.dormant[found.id] = dormant
-        self._life.note(found.id, State.RESOLVED, "it is opened by the first call that needs it")
+            self._life.wiring.made(each, self._asleep)
+
+    def _asleep(self, generation: Generation, slot: Slot, onward: Port) -> Asleep:
+        assert isinstance(generation, Resting)
+        return Asleep(generation, self.wake, slot, onward)
 
     async def wake(self, plugin: str) -> None:
         """Open a dormant plugin; calls that come together share it. Do nothing where it is not dormant (any more).

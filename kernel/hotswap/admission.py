@@ -44,9 +44,12 @@ def check_gaps(prepared: Iterable[Prepared], wiring: Wiring, plan: Plan) -> None
     Raises:
         InjectionFailed: there are such.
     """
-    found = {
-        each.found.id: wiring.gaps(each.needs, plan.providers, Consumer.of(each.found.manifest, 0)) for each in prepared
-    }
-    gaps = [f"{plugin}: {gap}" for plugin, some in found.items() for gap in some]
+    gaps: list[str] = []
+    lacking: list[str] = []
+    for each in prepared:
+        found = wiring.gaps(each.needs, plan.providers, Consumer.of(each.found.manifest, 0)) if each.needs else ()
+        if found:
+            lacking.append(f"Plugin {each.found.id!r}")
+            gaps += [f"{each.found.id}: {gap}" for gap in found]
     if gaps:
-        raise InjectionFailed(" and ".join(f"Plugin {each!r}" for each, some in found.items() if some), gaps)
+        raise InjectionFailed(" and ".join(lacking), gaps)

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
-from contextlib import suppress
+from itertools import groupby
 
-import attrs
 from attrs import frozen
 from loguru import logger
 
-from hotswap.activation import Activation, may_rest
+from hotswap.activation import Activation, to_open
 from hotswap.catalog import Found
 from hotswap.changes import Changes
 from hotswap.errors import HotswapError, LockInvalid, PluginInitFailed
 from hotswap.guard import describe
 from hotswap.lifecycle import Lifecycle
-from hotswap.loader import Loaded, load_many, undo
-from hotswap.lock import Lock, read
+from hotswap.loader import undo
+from hotswap.lock import parse, read_bytes
 from hotswap.manifest import Manifest
-from hotswap.plan import Step, provider_names
+from hotswap.plan import Plan, ProviderNames, Step
 from hotswap.planner import LOCK_NAME
-from hotswap.prepared import check
+from hotswap.prepared import Prepared, prepare_many
 from hotswap.resolver.model import Chosen, Solution
+from hotswap.solution_cache import Distributions, SolutionCache
 from hotswap.states import State
 from hotswap_ports import NotReady
 
@@ -53,7 +53,7 @@ class Boot:
         self._retrying: asyncio.Task[None] | None = None
         self._waiting: dict[str, Chosen] = {}
         self._changed = asyncio.Event()
-        self._loaded: dict[str, Loaded | HotswapError] = {}
+        self._prepared: dict[str, Prepared | HotswapError] = {}
         self.activation = Activation(lifecycle, lambda: changes.settings, self._not_awake)
         self.problems: list[HotswapError] = []
 
@@ -73,37 +73,43 @@ class Boot:
 
     async def _open_all(self) -> None:
         changes = self._changes
-        solution, left_out = changes.planner.solve_most(changes.settings, lock=self._lock())
+        solution, founds, left_out = self._solve()
         for plugin, error in left_out.items():
             self._lifecycle.note(plugin, State.BLOCKED, describe(error), error)
-        self._settle(solution.plugins)
-        for chosen in solution.plugins:
-            self._lifecycle.note(chosen.id, State.RESOLVED, chosen.reason)
-        self._loaded = await self._load(solution.plugins)
-        for chosen in solution.plugins:
-            if not await self._open(chosen):
-                self._settle([each for each in changes.solution.plugins if each.id != chosen.id])
-        for left_over in self._loaded.values():
-            if isinstance(left_over, Loaded):
-                undo(left_over)
+        self._settle(solution, founds)
+        opening = to_open(founds, changes.settings)
+        chosen = {each.id: each for each in solution.plugins} if opening else {}
+        for each in chosen.values():
+            self._lifecycle.note(each.id, State.RESOLVED, each.reason)
+        life = self._lifecycle
+        self._prepared = await prepare_many(opening.values(), life.ports, changes.settings, life.environ)
+        for awake, group in groupby(founds, lambda each: each.id in opening) if opening else ((False, founds),):
+            if not awake:
+                self._rest(group)
+                continue
+            for found in group:
+                if not await self._open(chosen[found.id], found):
+                    self._settle_without(found.id)
+        for left_over in self._prepared.values():
+            if isinstance(left_over, Prepared):
+                undo(left_over.loaded)
+        self._prepared.clear()
         self._lifecycle.wiring.settled = True
 
-    async def _load(self, plugins: Iterable[Chosen]) -> dict[str, Loaded | HotswapError]:
-        """Import the code of those that will be opened, in one thread; not of one that may not run as it is set up."""
-        changes, founds = self._changes, []
-        for chosen in plugins:
-            found = changes.planner.catalog.get(chosen.id, chosen.version)
-            if not may_rest(found, changes.settings):
-                with suppress(HotswapError):  # raised again when it is its turn to be opened
-                    check(found, changes.settings, self._lifecycle.environ)
-                    founds.append(found)
-        return await load_many(founds, self._lifecycle.ports, changes.settings.open_timeout)
+    def _rest(self, founds: Iterable[Found]) -> None:
+        """Put in force what is opened by the first call that needs it."""
+        for found, error in self.activation.rest(founds):
+            self._lifecycle.note(found.id, State.FAILED, describe(error), error)
+            self._settle_without(found.id)
 
-    def _settle(self, plugins: Sequence[Chosen]) -> None:
-        """Take these for the solution: what failed is no part of it, so that nobody counts on it."""
-        changes = self._changes
-        changes.solution = Solution(tuple(plugins))
-        changes.providers = provider_names(changes.planner.manifests_of(changes.solution).values())
+    def _settle(self, solution: Solution, founds: Sequence[Found]) -> None:
+        """Take this for the solution: what failed is no part of it, so that nobody counts on it."""
+        self._changes.solution = solution
+        self._changes.providers = ProviderNames(lambda: [each.provides for each in founds])
+
+    def _settle_without(self, plugin: str) -> None:
+        solution = Solution(tuple(each for each in self._changes.solution.plugins if each.id != plugin))
+        self._settle(solution, self._changes.planner.founds_of(solution))
 
     async def stop(self) -> None:
         """End the retries."""
@@ -111,37 +117,47 @@ class Boot:
             self._retrying.cancel()
             await asyncio.gather(self._retrying, return_exceptions=True)
 
-    def _lock(self) -> Lock | None:
-        """Return the project's lock; one that cannot be read is a problem, and decides nothing."""
-        path = self._changes.settings.folder / LOCK_NAME
+    def _solve(self) -> tuple[Solution, Sequence[Found], dict[str, HotswapError]]:
+        """Return what to open, where that is, and for each plugin left out the error that says why.
+
+        The project's lock is asked first; one that cannot be read is a problem, and decides nothing.
+        """
+        planner, settings = self._changes.planner, self._changes.settings
+        path = settings.folder / LOCK_NAME
         try:
-            return read(path) if path.is_file() else None
+            data = read_bytes(path) if path.is_file() else None
+            cache = SolutionCache(planner, settings, data, self._lifecycle.environ)
+            known = cache.get()
+            if known is not None:
+                return *known, {}
+            lock = None if data is None else parse(data, str(path))
         except LockInvalid as error:
             self.problems.append(error)
-            return None
+            solution, left_out = planner.solve_most(settings)
+            return solution, planner.founds_of(solution), left_out
+        distributions = Distributions()
+        solution, left_out = planner.solve_most(settings, lock, distributions)
+        if not left_out:
+            cache.put(solution, distributions.answers)
+        return solution, planner.founds_of(solution), left_out
 
-    async def _open(self, chosen: Chosen) -> bool:
+    async def _open(self, chosen: Chosen, found: Found) -> bool:
         """Open a plugin on the way up; return whether it is open."""
-        changes = self._changes
-        found = changes.planner.catalog.get(chosen.id, chosen.version)
-        if may_rest(found, changes.settings):
-            return await self._try(chosen, self._rest(found))
+        changes, life = self._changes, self._lifecycle
         missing = self._missing(chosen, found.manifest)
         if missing:
             self._wait(chosen, f"it waits for {', '.join(missing)}", blocked_by=missing)
             return False
         step = Step("start", chosen.id, after=found.manifest.raw_version, reason=chosen.reason)
-        plan = attrs.evolve(changes.no_steps(changes.settings), steps=(step,))
-        loaded = {chosen.id: self._loaded.pop(chosen.id)} if chosen.id in self._loaded else {}
-        return await self._try(chosen, self._lifecycle.apply(plan, {chosen.id: found}, loaded=loaded))
-
-    async def _rest(self, found: Found) -> None:
-        self.activation.rest(found)
+        selected = life.wiring.selected
+        plan = Plan((step,), changes.solution, changes.settings, selected, changes.providers, changes.revision)
+        prepared = {chosen.id: self._prepared.pop(chosen.id)} if chosen.id in self._prepared else {}
+        return await self._try(chosen, life.apply(plan, {chosen.id: found}, prepared=prepared))
 
     def _not_awake(self, plugin: str, error: Exception) -> None:
         """Note that a plugin could not be opened when a call needed it, and try again where that may help."""
         chosen = [each for each in self._changes.solution.plugins if each.id == plugin]
-        self._settle([each for each in self._changes.solution.plugins if each.id != plugin])
+        self._settle_without(plugin)
         if _not_yet(error) and chosen:
             reason = f"it is not ready yet: {error}" if isinstance(error, NotReady) else describe(error)
             self._wait(chosen[0], reason, error)
@@ -173,12 +189,13 @@ class Boot:
 
     def _missing(self, chosen: Chosen, manifest: Manifest) -> list[str]:
         """Return the plugins that this one needs and that are not open."""
-        needed = [each.id for each in manifest.dependencies if not each.optional]
+        life = self._lifecycle
+        missing = {each.id for each in manifest.dependencies if not each.optional and not life.has(each.id)}
         for each in manifest.requires:
             provider = chosen.ports.get(each.port)
-            if not each.optional and provider and not self._lifecycle.wiring.providers(each.port):
-                needed.append(provider)
-        return sorted({each for each in needed if not self._lifecycle.has(each)})
+            if provider and not each.optional and not life.has(provider) and not life.wiring.providers(each.port):
+                missing.add(provider)
+        return sorted(missing)
 
     async def _retry(self) -> None:
         """Try what waits: after a while where something was not ready, and whenever something else was changed."""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from hotswap.catalog_cache import CatalogCache, Entry, Stored, cache_file
+from hotswap.cache_file import CacheFile
+from hotswap.catalog_cache import CatalogCache, Data, Entry, Row, cache_file
 from hotswap.discovery import DOORS, MANIFEST, Problem, Sighting, scan
 from hotswap.errors import HotswapError, ManifestInvalid, PluginConflict, PluginNotFound
 from hotswap.manifest.model import Manifest
@@ -23,49 +30,78 @@ if TYPE_CHECKING:
     from hotswap.settings import Settings
 
 
+_NOTHING = Data()
+
+
 class Found:
     """One version of one plugin, and where it was found. Its manifest is decoded when it is first asked for."""
 
-    __slots__ = ("_folder", "_manifest", "_stored", "door", "id", "package", "provides")
+    __slots__ = (
+        "_data", "_end", "_manifest", "_start", "door", "folder", "id", "package", "provides", "raw_version", "rests",
+        "signature",
+    )  # fmt: skip
 
-    def __init__(self, manifest: Manifest | Stored, door: str, path: Path | str, package: str | None = None) -> None:
+    def __init__(self, manifest: Manifest, door: str, path: Path | str, package: str | None = None) -> None:
         self.door = door
         """The door it came in by: one of ``discovery.DOORS``."""
+        self.folder = path
+        """The folder around its ``plugin.toml``, as it was found."""
         self.package = package
         """Import name of its folder, when that lies in an importable package: ``hotswap_plugins.http_scraper``."""
+        self.signature: tuple[int, int, int] | None = None
+        """That of its ``plugin.toml`` (see :class:`Sighting`); None where that may change unseen, or there is none."""
         self.id = manifest.id
-        self.provides: tuple[tuple[str, str], ...]
-        """Port and provider name of each provider, without the manifest being decoded."""
-        self._folder = path
-        self._manifest: Manifest | None = None
-        self._stored: Stored | None = None
-        if isinstance(manifest, Manifest):
-            self._manifest = manifest
-            self.provides = tuple((each.port, each.name) for each in manifest.provides)
-        else:
-            self._stored = manifest
-            self.provides = manifest.provides
+        self.raw_version = manifest.raw_version
+        """The version as the manifest writes it."""
+        self.provides: Sequence[tuple[str, str]] = [(each.port, each.name) for each in manifest.provides]
+        """Port and name of each provider."""
+        self.rests = manifest.may_rest
+        """Whether it may be opened by the first call that needs it."""
+        self._manifest: Manifest | None = manifest
+        self._data = _NOTHING
+        self._start = self._end = 0
+
+    @classmethod
+    def of_row(cls, row: Row, data: Data, door: str, package: str | None, folder: str) -> Found:
+        """Return what the cache knows of a manifest that was seen."""
+        found = cls.__new__(cls)
+        found.door, found.package, found.folder = door, package, folder
+        found.signature, found.id, found.raw_version, found.provides, found.rests, found._start, found._end = row
+        found._manifest, found._data = None, data
+        return found
 
     @property
     def manifest(self) -> Manifest:
         """The whole manifest. ManifestInvalid, when the file had to be read again and is no longer sound."""
         if self._manifest is None:
-            assert self._stored is not None
-            self._manifest = self._stored.read()
+            self._manifest = self._read()
         return self._manifest
+
+    def _read(self) -> Manifest:
+        from hotswap.manifest.codec import from_data
+
+        try:
+            return from_data(json.loads(self._data.part(self._start, self._end)))
+        except Exception as error:  # noqa: BLE001 - logged: whatever is wrong with the cache, the file is still there
+            from hotswap.manifest.reader import read_manifest
+
+            path = os.path.join(self.folder, MANIFEST)
+            CacheFile(None, []).log("an entry cannot be decoded", error, path)
+            self.signature = None
+            return read_manifest(Path(path))
 
     @property
     def version(self) -> Version:
         """The version, without the manifest being decoded."""
-        return version_of(self._stored.version) if self._stored is not None else self.manifest.version
+        return version_of(self.raw_version)
 
     @property
     def path(self) -> Path:
         """The folder around its ``plugin.toml``."""
-        return Path(self._folder)
+        return Path(self.folder)
 
     def __repr__(self) -> str:
-        return f"Found({self.id} {self.version}, door={self.door!r}, path={str(self._folder)!r})"
+        return f"Found({self.id} {self.version}, door={self.door!r}, path={str(self.folder)!r})"
 
 
 @frozen
@@ -83,13 +119,25 @@ class Catalog:
     plugin must not slip into the place of one that the user put in front.
     """
 
-    def __init__(self, found: Iterable[Found] = (), problems: Iterable[Problem] = ()) -> None:
+    def __init__(
+        self,
+        found: Iterable[Found] = (),
+        problems: Iterable[Problem] = (),
+        roots: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        self.roots = roots
+        """Folders that plugins' folders were looked for in, each with its time (``discovery.root_times``)."""
         self._versions: dict[str, tuple[Found, ...]] = {}
         self._problems = list(problems)
         self._shadowed: list[Shadowed] = []
-        by_id: dict[str, list[Found]] = {}
-        for each in sorted(found, key=_door_rank):
-            group = by_id.setdefault(each.id, [])
+        self._offered: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None
+        in_order = sorted(found, key=_door_rank)
+        if len({each.id for each in in_order}) == len(in_order):  # as it nearly always is
+            self._versions = {each.id: (each,) for each in sorted(in_order, key=_id)}
+            return
+        by_id: dict[str, list[Found]] = {each.id: [] for each in in_order}
+        for each in in_order:
+            group = by_id[each.id]
             if group and group[0].door != each.door:
                 self._shadowed.append(Shadowed(each, group[0]))
             else:
@@ -109,6 +157,16 @@ class Catalog:
                 error = PluginConflict(twins[0].id, str(version), [str(each.path) for each in twins])
                 self._problems.append(Problem(twins[0].path, error))
         return tuple(versions[each][0] for each in sorted(versions, reverse=True) if len(versions[each]) == 1)
+
+    def renewed(self, plugin: str, versions: Iterable[Found]) -> Catalog:
+        """Return the catalog with what was read anew of one plugin, in the place of what was in the same folders."""
+        read = {each.path: each for each in versions}
+        kept = [each for each in self._versions.get(plugin, ()) if each.path not in read]
+        found = sorted((*kept, *read.values()), key=lambda each: each.version, reverse=True)
+        after = copy(self)
+        after._versions = {**self._versions, plugin: tuple(found)}
+        after._offered = None
+        return after
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -141,7 +199,7 @@ class Catalog:
         if version is None:
             return found[0]
         for each in found:
-            if str(version) in {str(each.version), each.manifest.raw_version}:
+            if each.version is version or str(version) in {str(each.version), each.raw_version}:
                 return each
         raise PluginNotFound(f"{plugin} {version}", [f"{plugin} {each.version}" for each in found])
 
@@ -160,23 +218,40 @@ class Catalog:
 
     def providers_of(self, port: str) -> tuple[str, ...]:
         """Return the ids of plugins of which any version provides a port, sorted."""
-        return tuple(
-            plugin
-            for plugin, versions in self._versions.items()
-            if any(provided == port for each in versions for provided, _ in each.provides)
-        )
+        return tuple(sorted({each for plugins in self._names_of(port).values() for each in plugins}))
 
     def provider(self, port: str, name: str) -> tuple[str, ...]:
         """Return the ids of plugins that call a provider of ``port`` by that name, sorted."""
-        return tuple(
-            plugin
-            for plugin, versions in self._versions.items()
-            if any((port, name) == provided for each in versions for provided in each.provides)
-        )
+        return self._names_of(port).get(name, ())
+
+    def _names_of(self, port: str) -> Mapping[str, tuple[str, ...]]:
+        """Return the names of all providers of a port, each with the plugins that call one so, sorted."""
+        if self._offered is None:
+            offered: dict[str, dict[str, tuple[str, ...]]] = {}
+            for plugin, versions in self._versions.items():
+                for of, name in dict.fromkeys(pair for each in versions for pair in each.provides):
+                    names = offered.setdefault(of, {})
+                    names[name] = (*names.get(name, ()), plugin)
+            self._offered = offered
+        return self._offered.get(port, {})
+
+    def identity(self) -> str | None:
+        """Return a digest of which manifests there are and what they say; None where one may change unseen."""
+        from hashlib import sha256  # listing plugins needs none
+
+        founds = list(chain.from_iterable(self._versions.values()))
+        signatures = [each.signature for each in founds if each.signature is not None]
+        if len(signatures) < len(founds):
+            return None
+        folders = "\0".join([os.fspath(each.folder) for each in founds])
+        try:
+            numbers = array("q", chain.from_iterable(signatures)).tobytes()
+        except OverflowError:  # times of another age
+            return None
+        return sha256(folders.encode("utf-8", "surrogateescape") + numbers).hexdigest()
 
     def __iter__(self) -> Iterator[Found]:
-        for versions in self._versions.values():
-            yield from versions
+        return chain.from_iterable(self._versions.values())
 
     def __len__(self) -> int:
         return sum(map(len, self._versions.values()))
@@ -212,25 +287,35 @@ def discover(
     if refresh is not True:
         cache.load()
     anew = set() if isinstance(refresh, bool) else set(refresh)
-    seen = scan(settings, environ)
+    seen = scan(settings, environ, refresh=refresh is True)
     found: list[Found] = []
     problems = list(seen.problems)
-    entries: dict[str, Entry] = {}
+    read: dict[str, Entry] = {}
     fresh = bool(refresh)
     for sighting in seen.sightings:
-        entry = None if sighting.folder in anew else cache.get(sighting)
-        result = _read(sighting, entries) if entry is None else entry.result(sighting)
-        if entry is None:
-            fresh = True
+        door, folder, signature, package = sighting
+        row = cache.get(folder, signature)
+        if row is not None and folder not in anew:
+            if row[1]:
+                found.append(Found.of_row(row, cache.data, door, package, folder))
+            else:
+                problems.append(_problem(folder, json.loads(row[2])))
+            continue
+        fresh = True
+        result = _read(sighting, read)
+        if isinstance(result, Manifest):
+            found.append(Found(result, door, folder, package))
+            found[-1].signature = None if cache.is_racy(signature) else signature
         else:
-            entries[sighting.folder] = entry
-        if isinstance(result, HotswapError):
-            problems.append(Problem(Path(sighting.folder, MANIFEST), result))
-        else:
-            found.append(Found(result, sighting.door, sighting.folder, sighting.package))
+            problems.append(Problem(Path(folder, MANIFEST), result))
     if fresh:
-        cache.save(entries)
-    return Catalog(found, problems)
+        cache.save(read, [each.folder for each in seen.sightings])
+    return Catalog(found, problems, seen.roots)
+
+
+def _problem(folder: str, problems: Sequence[str]) -> Problem:
+    path = Path(folder, MANIFEST)
+    return Problem(path, ManifestInvalid(str(path), problems))
 
 
 def wanted(settings: Settings, catalog: Catalog) -> dict[str, SpecifierSet]:
@@ -241,7 +326,7 @@ def wanted(settings: Settings, catalog: Catalog) -> dict[str, SpecifierSet]:
     """
     from packaging.specifiers import SpecifierSet
 
-    ids = dict(settings.wanted)
+    ids = settings.wanted.to_dict()
     for port, names in settings.ports.items():
         for name in names:
             plugins = (name,) if name in catalog else catalog.provider(port, name)
@@ -263,13 +348,17 @@ def _read(sighting: Sighting, entries: dict[str, Entry]) -> Manifest | HotswapEr
         manifest = read_manifest(path)
     except ManifestInvalid as error:
         if error.__cause__ is None:  # a file that could not be read now may be readable next time
-            entries[sighting.folder] = Entry.of_problems(sighting, error.problems)
+            entries[sighting.folder] = Entry.of_problems(sighting.signature, error.problems)
         return error
     except Exception as error:  # noqa: BLE001 - one manifest never stops the others: reported as its problem
         return ManifestInvalid(str(path), [f"it cannot be read: {type(error).__name__}: {error}"])
-    entries[sighting.folder] = Entry.of(sighting, manifest)
+    entries[sighting.folder] = Entry.of(sighting.signature, manifest)
     return manifest
 
 
+_id = attrgetter("id")
+_RANKS = {door: number for number, door in enumerate(DOORS)}
+
+
 def _door_rank(found: Found) -> int:
-    return DOORS.index(found.door) if found.door in DOORS else len(DOORS)
+    return _RANKS.get(found.door, len(DOORS))

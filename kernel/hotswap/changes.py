@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from itertools import count
 from typing import Any
 
-from hotswap.catalog import Catalog
+from hotswap.catalog import Catalog, Found
 from hotswap.errors import HotswapError, KernelNotRunning, NothingToRollBack, PlanOutdated, TeardownFailed
 from hotswap.lifecycle import Left, Lifecycle, News
 from hotswap.lock import Lock
@@ -225,11 +225,14 @@ class Changes(Proposals):
 
         return await self.change(("rollback", str(revision)), make)
 
-    async def reload(self, plugin: str, catalog: Catalog) -> Plan:
-        """Swap a plugin for its newest code on disk, or open it if it could not be opened before."""
+    async def reload(self, plugin: str, found: Sequence[Found] | Catalog) -> Plan:
+        """Swap a plugin for its newest code on disk, or open it if it could not be opened before.
+
+        ``found`` is what is on disk now of this plugin, or of all.
+        """
 
         def make(changes: Changes) -> Plan:
-            changes.planner = Planner(catalog, changes.planner.ports)
+            changes.renew_catalog(plugin, found)
             return changes.plan_reload(plugin)
 
         return await self.change(("reload", plugin), make, fresh=[plugin])

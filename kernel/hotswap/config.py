@@ -81,6 +81,8 @@ def _frozen(
     values: Mapping[str, Any], schema: Any, root: Mapping[str, Any], plugin: str, hidden: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any], set[str]]:
     """Return ``values`` made read-only, the same masked, and the texts that are secret."""
+    if not values:
+        return {}, {}, set()
     from hotswap.manifest.settings_schema import property_of
 
     frozen, masked, secrets = {}, {}, set()
@@ -129,11 +131,11 @@ def effective_config(manifest: Manifest, given: Mapping[str, Any], environ: Mapp
     it says otherwise: a setting that it does not have is a mistake (tables within it keep to JSON Schema, where they
     are open). Without a schema everything is taken. Raises ``ConfigInvalid`` with every problem and no value.
     """
-    from hotswap.manifest.settings_schema import SchemaTooLarge, problems_of_data, with_defaults
-
     schema = manifest.config.schema
     if not (given or schema or manifest.config.env_vars):
         return Config({}, plugin=manifest.id)
+    from hotswap.manifest.settings_schema import SchemaTooLarge, problems_of_data, with_defaults
+
     unfit = [str(problem) for problem in problems_of_data(given, "$")]
     if unfit:
         raise ConfigInvalid(manifest.id, unfit)

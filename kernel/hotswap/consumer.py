@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from attrs import field, frozen
 
@@ -22,14 +22,15 @@ class Consumer:
     @classmethod
     def of(cls, manifest: Manifest, number: int) -> Consumer:
         """Return the consumer that generation ``number`` of a plugin is."""
-        ports = {each.port for each in manifest.provides}
-        own = {port: frozenset(each.name for each in manifest.provides if each.port == port) for port in ports}
+        own: dict[str, frozenset[str]] = {}
+        for each in manifest.provides:
+            own[each.port] = own.get(each.port, frozenset()) | {each.name}
         return cls(f"{manifest.id}#{number}", manifest.id, own)
 
-    def others(self, port: str, names: Iterable[str]) -> list[str]:
+    def others(self, port: str, names: Collection[str]) -> Collection[str]:
         """Return ``names`` of providers of a port without the consumer's own."""
-        own = self.own.get(port, frozenset())
-        return [each for each in names if each not in own]
+        own = self.own.get(port)
+        return [each for each in names if each not in own] if own else names
 
     def besides(self, port: str) -> str:
         """Return the plugin that a handle of ``port`` must not lead to; empty for none."""

@@ -17,28 +17,32 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Mapping
+from itertools import repeat
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import field, frozen
 
+from hotswap.cache_file import RACY_NS
+from hotswap.entry_points import EntryPoint, installed
 from hotswap.errors import HotswapError, ManifestInvalid, PluginLoadFailed, PluginNotFound
 from hotswap.trust import OWN_PACKAGE
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
     from hotswap.settings import Settings
 
 DOORS: tuple[str, ...] = ("path", "project", "user", "system", "distribution")
 """In order: an id belongs to the first door that has it."""
 MANIFEST = "plugin.toml"
 ENTRY_POINTS = "hotswap.plugins"
+_new = tuple.__new__  # what the class of a named tuple calls: there may be thousands
+_facts = attrgetter("st_mode", "st_dev", "st_ino", "st_size", "st_mtime_ns", "st_ctime_ns")
 
 
-@frozen
-class Sighting:
+class Sighting(NamedTuple):
     """A ``plugin.toml`` that is there, unread."""
 
     door: str
@@ -64,10 +68,12 @@ class Scan:
 
     sightings: list[Sighting] = field(factory=list)
     problems: list[Problem] = field(factory=list)
+    roots: dict[str, int] = field(factory=dict)
+    """Folders that plugins' folders were looked for in -> when what is in them last changed, as ``root_times`` says."""
 
 
-def scan(settings: Settings, environ: Mapping[str, str] | None = None) -> Scan:
-    """Look behind every door (in safe mode only for hotswap's own package)."""
+def scan(settings: Settings, environ: Mapping[str, str] | None = None, *, refresh: bool = False) -> Scan:
+    """Look behind every door (in safe mode only for hotswap's own package); ``refresh`` trusts nothing remembered."""
     environ = os.environ if environ is None else environ
     look = _Look()
     if not settings.safe_mode:
@@ -79,7 +85,10 @@ def scan(settings: Settings, environ: Mapping[str, str] | None = None) -> Scan:
         look.into("user", user_folder(environ))
         for plugins in system_folders():
             look.into("system", plugins)
-    for entry in _entry_points(look.result.problems):
+    found = installed(environ, refresh=refresh)
+    for where, error in found.broken:
+        look.broken(Path(where), error)
+    for entry in found.groups[ENTRY_POINTS]:
         if not settings.safe_mode or entry.value == OWN_PACKAGE:
             look.at_entry_point(entry)
     return look.result
@@ -96,11 +105,11 @@ class _Look:
     def at_path(self, path: str) -> None:
         """Take an explicit path: here, unlike elsewhere, it is a problem when nothing is there."""
         if os.path.isdir(path):
-            if not self.take("path", path) and not self.into("path", path):
+            if not self.take("path", [(path, None)]) and not self.into("path", path):
                 self._missing(path, f"Neither the folder nor one in it has a {MANIFEST}.")
         elif not os.path.lexists(path):
             self._missing(path, "There is no such path. Name a plugin's folder, or a folder of plugins' folders.")
-        elif os.path.basename(path) != MANIFEST or not self.take("path", os.path.dirname(path)):
+        elif os.path.basename(path) != MANIFEST or not self.take("path", [(os.path.dirname(path), None)]):
             self._refuse(path, "it is neither a folder nor a plugin.toml")
 
     def _missing(self, path: str, why: str) -> None:
@@ -113,38 +122,42 @@ class _Look:
 
         One level deep, so that no link can loop.
         """
+        self.result.roots.update(root_times([folder], settled=True))
         try:
-            with os.scandir(folder) as entries:
-                names = sorted(each.name for each in entries if not each.name.startswith((".", "__")))
+            names = sorted([each for each in os.listdir(folder) if not each.startswith((".", "__"))])
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
             self._refuse(folder, f"the folder cannot be read: {error.strerror}")
             return True
-        held = [
-            self.take(
-                door, os.path.join(folder, name), f"{package}.{name}" if package and name.isidentifier() else None
-            )
-            for name in names
-        ]
-        return any(held)
+        inside = os.path.join(folder, "")
+        if package is None:
+            return self.take(door, zip(map(inside.__add__, names), repeat(None)))
+        inner = [f"{package}.{name}" if name.isidentifier() else None for name in names]
+        return self.take(door, [(inside + name, each) for name, each in zip(names, inner, strict=True)])
 
-    def take(self, door: str, folder: str, package: str | None = None) -> bool:
-        """Take the plugin in ``folder``; False when it holds none."""
-        path = os.path.join(folder, MANIFEST)
-        try:
-            found = os.stat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except OSError as error:
-            self._refuse(path, f"it cannot be read: {error.strerror}")
-            return True
-        if not stat.S_ISREG(found.st_mode):  # opening a named pipe would wait for ever
-            self._refuse(path, "it is not an ordinary file")
-        elif not self._is_known((found.st_dev, found.st_ino), path):
-            signature = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-            self.result.sightings.append(Sighting(door, folder, signature, package))
-        return True
+    def take(self, door: str, folders: Iterable[tuple[str, str | None]]) -> bool:
+        """Take the plugins in some folders, each with its import name; False when there is none in any of them."""
+        held, seen, take, look, suffix = False, self._seen, self.result.sightings.append, os.stat, os.sep + MANIFEST
+        for folder, package in folders:
+            path = folder + suffix
+            try:
+                mode, device, number, size, modified, changed = _facts(look(path))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                self._refuse(path, f"it cannot be read: {error.strerror}")
+                held = True
+                continue
+            held = True
+            if not stat.S_ISREG(mode):  # opening a named pipe would wait for ever
+                self._refuse(path, "it is not an ordinary file")
+                continue
+            first = seen.setdefault((device, number), folder)
+            # Installers hard-link equal files: only the same real path is the same plugin.
+            if first is folder or os.path.realpath(first + suffix) != os.path.realpath(path):
+                take(_new(Sighting, (door, folder, (size, modified, changed), package)))
+        return held
 
     def at_entry_point(self, entry: EntryPoint) -> None:
         """Take the plugins in the package that an entry point names."""
@@ -155,21 +168,37 @@ class _Look:
         try:
             folders = package_folders(name)
         except ImportError as error:
-            where = Path(str(entry.dist.locate_file(""))) if entry.dist is not None else Path()
             reason = f"its entry point in the group {ENTRY_POINTS!r} is wrong: {error}"
-            self.result.problems.append(Problem(where, PluginLoadFailed(entry.name, reason)))
+            self.result.problems.append(Problem(Path(entry.where), PluginLoadFailed(entry.name, reason)))
             return
         for folder in folders:
-            self.take("distribution", folder, name)
+            self.take("distribution", [(folder, name)])
             self.into("distribution", folder, name)
+
+    def broken(self, where: Path, error: Exception) -> None:
+        """Report a distribution whose entry points cannot be read."""
+        reason = f"the entry points of a distribution there cannot be read: {error}"
+        self.result.problems.append(Problem(where, PluginLoadFailed(where.name, reason)))
 
     def _refuse(self, path: str, reason: str) -> None:
         self.result.problems.append(Problem(Path(path), ManifestInvalid(path, [reason])))
 
-    def _is_known(self, identity: tuple[int, int], path: str) -> bool:
-        first = self._seen.setdefault(identity, path)
-        # Installers hard-link equal files: only the same real path is the same plugin.
-        return first is not path and os.path.realpath(first) == os.path.realpath(path)
+
+def root_times(folders: Iterable[str], *, settled: bool = False) -> dict[str, int]:
+    """Return when each folder last got or lost something, in nanoseconds; 0 for one that is not there.
+
+    ``settled`` is for a first look: one that changed a moment ago may change again within one tick of its clock, so it
+    gets a time that no later look will find.
+    """
+    times: dict[str, int] = {}
+    for each in folders:
+        try:
+            times[each] = os.stat(each).st_mtime_ns
+        except OSError:
+            times[each] = 0
+        if settled and time.time_ns() - times[each] < RACY_NS:
+            times[each] = -1
+    return times
 
 
 def package_folders(name: str) -> list[str]:
@@ -194,27 +223,6 @@ def package_folders(name: str) -> list[str]:
     if existing := [each for each in folders if os.path.isdir(each)]:
         return existing
     raise ImportError(f"{name!r} is no folder on disk")
-
-
-def _entry_points(problems: list[Problem]) -> Iterable[EntryPoint]:
-    from importlib import metadata
-
-    try:
-        return metadata.entry_points(group=ENTRY_POINTS)
-    except Exception:  # noqa: BLE001 - one broken distribution must not hide the others: they are asked one by one
-        return list(_entry_points_one_by_one(problems))
-
-
-def _entry_points_one_by_one(problems: list[Problem]) -> Iterator[EntryPoint]:
-    from importlib import metadata
-
-    for each in metadata.distributions():
-        try:
-            yield from each.entry_points.select(group=ENTRY_POINTS)
-        except Exception as error:  # noqa: BLE001 - reported, and the next distribution is asked
-            where = Path(str(each.locate_file("")))
-            reason = f"the entry points of a distribution there cannot be read: {error}"
-            problems.append(Problem(where, PluginLoadFailed(where.name, reason)))
 
 
 def user_folder(environ: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ together share one opening.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
@@ -29,27 +29,95 @@ class Dormant:
         load: imports its code, for those who ask what an adapter is without calling it.
     """
 
-    def __init__(self, found: Found, manifest: Manifest, load: Callable[[], Loaded]) -> None:
+    __slots__ = ("_load", "found", "generations", "loaded")
+
+    def __init__(self, found: Found, load: Callable[[Found], Loaded]) -> None:
         self.found = found
-        self.manifest = manifest
         self.loaded: Loaded | None = None
         self._load = load
-        self.generations: list[Generation] = []
-        for each in manifest.provides:
-            provider = Provider(each.port, each.name, found.id, manifest.raw_version)
-            nobody: Any = None  # never called: each slot that leads here gets a stand-in of its own
-            self.generations.append(Generation(provider, nobody, 0))
+        self.generations = [Resting(self, each) for each in found.provides]
 
     @property
     def id(self) -> str:
         """Return the plugin's id."""
         return self.found.id
 
+    @property
+    def manifest(self) -> Manifest:
+        """Return the plugin's manifest; it is decoded for that."""
+        return self.found.manifest
+
     def adapter(self, port: str, name: str) -> type[Port]:
         """Return the class of one of its adapters; its code is imported for that, and nothing is opened."""
         if self.loaded is None:
-            self.loaded = self._load()
+            self.loaded = self._load(self.found)
         return next(cls for each, cls in self.loaded.adapters.items() if (each.port, each.name) == (port, name))
+
+
+class Resting(Generation):
+    """What a provider of a dormant plugin is: a generation that is filled in when somebody looks at it."""
+
+    __slots__ = ("dormant", "of")
+
+    def __init__(self, dormant: Dormant, of: tuple[str, str]) -> None:
+        self.dormant = dormant
+        self.of = of
+        """Port and name of the provider."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in Generation.__slots__:
+            raise AttributeError(name, name=name, obj=self)
+        nobody: Any = None  # never called: each slot that leads here gets a stand-in of its own
+        found = self.dormant.found
+        value = getattr(Generation(Provider(*self.of, found.id, found.raw_version), nobody, 0), name)
+        setattr(self, name, value)
+        return value
+
+
+class Sleepers(MutableMapping[str, Dormant]):
+    """The dormant plugins of a kernel by id. One that nobody has asked for is no more than where it was found.
+
+    Args:
+        load: imports the code of one.
+    """
+
+    def __init__(self, load: Callable[[Found], Loaded]) -> None:
+        self._load = load
+        self._plugins: dict[str, Dormant | Found] = {}
+        self.made: Callable[[Dormant], None] = lambda dormant: None
+        """Told of each that is looked at for the first time."""
+
+    def rest(self, founds: Mapping[str, Found]) -> None:
+        """Take plugins in, by id."""
+        self._plugins.update(founds)
+
+    def found(self, plugin: str) -> Found | None:
+        """Return where a dormant plugin was found; None for one that is not dormant."""
+        known = self._plugins.get(plugin)
+        return known.found if isinstance(known, Dormant) else known
+
+    def __getitem__(self, plugin: str) -> Dormant:
+        found = self._plugins[plugin]
+        if isinstance(found, Dormant):
+            return found
+        dormant = self._plugins[plugin] = Dormant(found, self._load)
+        self.made(dormant)
+        return dormant
+
+    def __setitem__(self, plugin: str, dormant: Dormant) -> None:
+        self._plugins[plugin] = dormant
+
+    def __delitem__(self, plugin: str) -> None:
+        del self._plugins[plugin]
+
+    def __contains__(self, plugin: object) -> bool:
+        return plugin in self._plugins
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._plugins)
+
+    def __len__(self) -> int:
+        return len(self._plugins)
 
 
 class Asleep:
@@ -59,10 +127,10 @@ class Asleep:
         onward: a plain handle of the slot, by which calls go on when the plugin is open.
     """
 
-    def __init__(self, dormant: Dormant, generation: Generation, wake: Wake, slot: Slot, onward: Port) -> None:
-        self._dormant = dormant
+    def __init__(self, resting: Resting, wake: Wake, slot: Slot, onward: Port) -> None:
+        self._dormant = resting.dormant
         self._slot = slot
-        self._provider = generation.provider
+        self._provider = resting.provider
         self._onward = onward
         self._wake = wake
 

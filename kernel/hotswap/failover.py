@@ -81,10 +81,10 @@ class Failover:
         if not self._orders:
             self._round = self._timer.time() + self._changes.settings.health_interval
         for port in dict.fromkeys([*self._orders, *wiring.selected]):
-            opened = wiring.providers(port)
-            found = {each: opened[each] for each in wiring.selected.get(port, ()) if each in opened}
-            if len(found) > 1:
-                self._orders.setdefault(port, Order(port, self._around)).follow(found)
+            names = [each for each in wiring.selected.get(port, ()) if wiring.has(port, each)]
+            if len(names) > 1:
+                opened = wiring.providers(port)
+                self._orders.setdefault(port, Order(port, self._around)).follow({each: opened[each] for each in names})
             elif port in self._orders:
                 self._orders.pop(port).end()
         self._reschedule()

@@ -97,6 +97,8 @@ def let_go(error: BaseException) -> None:
             continue
         seen.add(id(each))
         traceback.clear_frames(each.__traceback__)
+        for frame, _ in traceback.walk_tb(each.__traceback__):
+            _ = frame.f_locals  # a copy that somebody has asked for stays with the frame; asked for again, it is empty
         left += [one for one in (each.__cause__, each.__context__) if one is not None]
         left += each.exceptions if isinstance(each, BaseExceptionGroup) else ()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from hotswap.errors import HookInvalid, nearest
@@ -39,18 +40,23 @@ _EVENT = re.compile(r"event\.[a-z][a-z0-9-]*\.[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 class Points:
-    """The hook points of one host, made from its ports."""
+    """The hook points of one host, made from its ports when somebody asks for one."""
 
     def __init__(self, ports: Mapping[str, Iterable[str]]) -> None:
-        methods = {port: frozenset(names) for port, names in ports.items()}
-        self._targets: dict[str, frozenset[Target]] = {point: frozenset() for point in FIRED}
+        self._ports = ports
+
+    @cached_property
+    def _targets(self) -> dict[str, frozenset[Target]]:
+        methods = {port: frozenset(names) for port, names in self._ports.items()}
+        targets: dict[str, frozenset[Target]] = {point: frozenset() for point in FIRED}
         for point, (stage, port, names) in _NAMED.items():
             known = methods.get(port, frozenset())
-            self._targets[point] = frozenset((port, name, stage) for name in names if name in known)
+            targets[point] = frozenset((port, name, stage) for name in names if name in known)
         for port, known in methods.items():
             for name in known:
                 for stage in _STAGES:
-                    self._targets[f"{stage}_{port}.{name}"] = frozenset({(port, name, stage)})
+                    targets[f"{stage}_{port}.{name}"] = frozenset({(port, name, stage)})
+        return targets
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,6 +81,5 @@ class Points:
 
     def check_fired(self, point: str) -> None:
         """Raise HookInvalid unless ``point`` is one that is fired by name."""
-        self.targets(point)
-        if point in self._targets and point not in FIRED:
+        if point not in FIRED and self.targets(point) is self._targets.get(point):
             raise HookInvalid(point, "it belongs to the calls of a port, and is not fired by name.")

@@ -113,11 +113,14 @@ def switch(
     come, leave = tuple(come), tuple(leave)
     gone = [entry for each in leave for entry in each._in_force]
     new = [entry for each in come for entry in each._pending]
-    if dry:
+    if dry and (gone or new):
         registry.ordered(gone, new)
+    if dry:
         return
     registry.replace(gone, new)
     for each in leave:
         each._pending, each._in_force, each._live, each._ended = [], [], False, True
     for each in come:
-        each._pending, each._in_force, each._live = [], [*each._in_force, *each._pending], True
+        each._live = True
+        each._in_force += each._pending
+        each._pending.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Self
 
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -12,6 +12,7 @@ from hotswap.boot import Backoff, Boot
 from hotswap.catalog import discover
 from hotswap.changes import Changes
 from hotswap.clock import Ticking
+from hotswap.collecting import SELDOM_COLLECTED
 from hotswap.errors import KernelInUse, KernelNotRunning, TeardownFailed
 from hotswap.failover import Failover
 from hotswap.handles import port_methods
@@ -30,6 +31,22 @@ from hotswap.wiring import Wiring
 from hotswap_ports import Port
 
 
+class _Methods(Mapping[str, list[str]]):
+    """The async methods of each port, read when somebody asks for them."""
+
+    def __init__(self, ports: PortDirectory) -> None:
+        self._ports = ports
+
+    def __getitem__(self, port: str) -> list[str]:
+        return [each.name for each in port_methods(self._ports.get(port)) if each.kind != "sync"]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ports.names())
+
+    def __len__(self) -> int:
+        return len(self._ports.names())
+
+
 class Host:
     """The parts of one kernel. It lives on the event loop that entered it; arguments as for ``Kernel``."""
 
@@ -44,9 +61,8 @@ class Host:
     ) -> None:
         self._settings = Settings.load() if settings is None else settings
         self._environ = os.environ if environ is None else environ
-        self._ports = PortDirectory(ports)
-        methods = {each.PORT: [m.name for m in port_methods(each) if m.kind != "sync"] for each in self._ports}
-        self._hooks = Hooks(methods)
+        self._ports = PortDirectory(ports, self._environ)
+        self._hooks = Hooks(_Methods(self._ports))
         self._wiring = Wiring(self._settings.selected, self._hooks)
         self._lifecycle = Lifecycle(self._ports, self._wiring, self._hooks, self._environ)
         self._changes: Changes | None = None
@@ -65,10 +81,13 @@ class Host:
             raise KernelInUse
         self._ticking.start()
         await checkpoint_if_cancelled()  # anyio loads its backend now, and not in the middle of the first swap
-        self._wiring.settled = False
-        self._wiring.slots.clear()
-        self._wiring.selected = self._settings.selected
+        self._wiring.restart(self._settings.selected)
         self._lifecycle.notes.clear()
+        with SELDOM_COLLECTED:
+            await self._come_up()
+        return self
+
+    async def _come_up(self) -> None:
         catalog = discover(self._settings, environ=self._environ)
         self._changes = Changes(self._settings, Planner(catalog, self._ports), self._lifecycle)
         self._boot = Boot(self._changes, self._lifecycle, self._backoff)
@@ -82,7 +101,6 @@ class Host:
         except BaseException as error:
             await self._leave(error)
             raise
-        return self
 
     async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 import types
+from abc import ABCMeta
 from collections.abc import Callable, Collection, Mapping
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from inspect import CO_VARARGS, CO_VARKEYWORDS, Parameter
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from attrs import frozen, has
 
@@ -41,14 +43,15 @@ def needs_of(target: Callable[..., Any], *, requires: Collection[str] | None = N
         InjectionFailed: lists every parameter that nothing can fill.
     """
     needs, gaps = [], []
-    for parameter, annotation in parameters_of(target):
-        found = _need(parameter, annotation)
+    plain = _plainly_asked(target)
+    for asked in [_Asked.by(*each) for each in parameters_of(target)] if plain is None else plain:
+        found = _need(asked)
         if isinstance(found, str):
-            gaps.append(f"{parameter.name}: {found}")
+            gaps.append(f"{asked.name}: {found}")
         elif found is not None:
             if requires is not None and found.port is not None and found.port.PORT not in requires:
                 gaps.append(
-                    f"{parameter.name}: asks for the port {found.port.PORT!r}, which the manifest does not require; "
+                    f"{asked.name}: asks for the port {found.port.PORT!r}, which the manifest does not require; "
                     f'add `{found.port.PORT} = ">={found.port.VERSION}"` under [plugin.requires]'
                 )
             needs.append(found)
@@ -71,7 +74,58 @@ def _function(target: Callable[..., Any]) -> Callable[..., Any] | None:
     return target if inspect.isroutine(target) else type(target).__call__
 
 
-def parameters_of(target: Callable[..., Any]) -> list[tuple[inspect.Parameter, Any]]:
+class _Asked(NamedTuple):
+    """One parameter as it is written."""
+
+    name: str
+    annotation: Any
+    """``Parameter.empty`` for none."""
+    has_default: bool
+    is_positional_only: bool = False
+
+    @classmethod
+    def by(cls, parameter: Parameter, annotation: Any) -> _Asked:
+        has_default = parameter.default is not parameter.empty
+        return cls(parameter.name, annotation, has_default, parameter.kind is parameter.POSITIONAL_ONLY)
+
+
+def _plainly_asked(target: Any) -> list[_Asked] | None:
+    """Return the parameters of a constructor that says by the names of classes what it asks for.
+
+    None for any other: ``parameters_of`` knows them all, and takes ten times as long.
+    """
+    if not _is_plain_class(target):
+        return None
+    function = target.__init__
+    if function is object.__init__:
+        return []
+    if not isinstance(function, types.FunctionType) or function.__dict__:
+        return None
+    code, globals_ = function.__code__, function.__globals__
+    if code.co_posonlyargcount or not code.co_argcount or code.co_flags & (CO_VARARGS | CO_VARKEYWORDS):
+        return None
+    first_default = code.co_argcount - len(function.__defaults__ or ())
+    by_keyword = function.__kwdefaults__ or {}
+    found = []
+    for place, name in enumerate(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount], 1):
+        annotation = function.__annotations__.get(name)
+        if isinstance(annotation, str):
+            annotation = globals_.get(annotation)
+        if not isinstance(annotation, type):
+            return None
+        has_default = place >= first_default if place < code.co_argcount else name in by_keyword
+        found.append(_Asked(name, annotation, has_default))
+    return found
+
+
+def _is_plain_class(target: Any) -> bool:
+    """Return whether nothing but ``__init__`` says how ``target`` is called."""
+    if type(target) not in (type, ABCMeta):
+        return False
+    return target.__new__ is object.__new__ and not hasattr(target, "__signature__")
+
+
+def parameters_of(target: Callable[..., Any]) -> list[tuple[Parameter, Any]]:
     """Return what can be filled of a class or a factory, each parameter with its annotation; ``empty`` for none.
 
     Raises:
@@ -98,25 +152,25 @@ def parameters_of(target: Callable[..., Any]) -> list[tuple[inspect.Parameter, A
         ) from error
     given = target.keywords if isinstance(target, functools.partial) else {}
     plain = [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
-    return [(each, hints.get(each.name, inspect.Parameter.empty)) for each in plain if each.name not in given]
+    return [(each, hints.get(each.name, Parameter.empty)) for each in plain if each.name not in given]
 
 
-def _need(parameter: inspect.Parameter, annotation: Any) -> Need | str | None:
+def _need(asked: _Asked) -> Need | str | None:
     """Return the need, None where the default serves, or the sentence that says what is wrong."""
-    has_default = parameter.default is not inspect.Parameter.empty
-    if parameter.kind is parameter.POSITIONAL_ONLY:
+    has_default, annotation = asked.has_default, asked.annotation
+    if asked.is_positional_only:
         return None if has_default else "it is positional only, and parameters are filled by their names"
-    if annotation is inspect.Parameter.empty:
+    if annotation is Parameter.empty:
         return None if has_default else "it has no annotation and no default"
     annotation, name, optional = _bare(annotation)
     optional = optional or has_default
     if is_port(annotation):
-        return Need(parameter.name, "port", annotation, name, optional, has_default)
+        return Need(asked.name, "port", annotation, name, optional, has_default)
     if isinstance(annotation, type) and issubclass(annotation, PluginContext):
-        return Need(parameter.name, "context", optional=has_default, has_default=has_default)
+        return Need(asked.name, "context", optional=has_default, has_default=has_default)
     if get_origin(annotation) in (Mapping, dict) and is_port(get_args(annotation)[1]):
-        return Need(parameter.name, "all", port=get_args(annotation)[1], has_default=has_default)
-    if parameter.name == "config":
+        return Need(asked.name, "all", port=get_args(annotation)[1], has_default=has_default)
+    if asked.name == "config":
         return _config_need(annotation, has_default)
     if has_default:
         return None
@@ -141,7 +195,7 @@ def _bare(annotation: Any) -> tuple[Any, str | None, bool]:
     """Return the annotation without ``Annotated`` and ``| None``, the text annotated, and whether None was allowed."""
     name: str | None = None
     optional = False
-    while True:
+    while not isinstance(annotation, type):
         if get_origin(annotation) is Annotated:
             annotation, *extras = get_args(annotation)
             name = name or next((each for each in extras if isinstance(each, str)), None)
@@ -151,4 +205,5 @@ def _bare(annotation: Any) -> tuple[Any, str | None, bool]:
                 return annotation, name, optional
             annotation, optional = rest[0], True
         else:
-            return annotation, name, optional
+            break
+    return annotation, name, optional

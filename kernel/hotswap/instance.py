@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -64,7 +64,7 @@ class Instance:
         self._shut = False
         self._redact = prepared.config.redact
         self._guard = Guard(self.id, settings.open_timeout, self._redact)
-        self._keeper = Keeper(f"hotswap: {self.id} {self.manifest.raw_version}", self._open, self._undo)
+        self._kept: Keeper | None = None
         self._hooks = hooks
         self._context: Context | None = None
 
@@ -88,6 +88,12 @@ class Instance:
         return self._context
 
     @property
+    def _keeper(self) -> Keeper:
+        if self._kept is None:
+            self._kept = Keeper(f"hotswap: {self.id} {self.manifest.raw_version}", self._open, self._undo)
+        return self._kept
+
+    @property
     def watches_config(self) -> bool:
         """Return whether the plugin follows changes of its settings by itself."""
         return self._context is not None and self._context.watches_config
@@ -96,15 +102,15 @@ class Instance:
     def _is_plain(self) -> bool:
         """Return whether nothing but constructors is run to open it, so that there is nothing to undo in a task."""
         loaded = self.prepared.loaded
-        managers = any(issubclass(each, AbstractAsyncContextManager) for each in loaded.adapters.values())
-        asks = any(each.kind == "context" for each in self.prepared.needs)
-        return loaded.plugin_class is Plugin and not managers and not asks and not Keeper.watchers
+        if loaded.plugin_class is not Plugin or Keeper.watchers or _asks_for_context(self.prepared.needs):
+            return False
+        return not any(map(_is_manager, loaded.adapters.values()))
 
     def keep(self) -> asyncio.Task[None] | None:
         """Return the task in which it is kept; a plain one gets it now, for those who want to see its end."""
-        if self.plugin is not None:
+        if self.plugin is not None and not self._shut:
             self._keeper.adopt()
-        return self._keeper.task
+        return None if self._kept is None else self._kept.task
 
     async def open(self, take: Take | None = None) -> None:
         """Construct and start everything; callers see nothing of it yet.
@@ -180,12 +186,13 @@ class Instance:
         return Handed(self.manifest.raw_version, states)
 
     async def _restore(self) -> None:
-        parts = stateful(self.parts())
-        handed = await self._take() if self._take is not None and parts else None
-        self._take = None
-        for key, state in handed.states.items() if handed is not None else ():
+        take, self._take = self._take, None
+        parts = {} if take is None else stateful(self.parts())
+        handed = await take() if take is not None and parts else None
+        if handed is None:
+            return
+        for key, state in handed.states.items():
             if key in parts:
-                assert handed is not None
                 await self._guard.step("restore", partial(parts[key].restore, state, handed.version))
 
     async def _validate(self, plugin: Plugin) -> None:
@@ -201,7 +208,7 @@ class Instance:
         return evolve(health, message=self._redact(str(health.message)))
 
     def _construct(self, step: str, cls: type[T], needs: tuple[Need, ...]) -> T:
-        context = self.context if any(each.kind == "context" for each in needs) else None
+        context = self.context if _asks_for_context(needs) else None
 
         def make() -> T:
             return self._wiring.construct(
@@ -213,9 +220,9 @@ class Instance:
 
     async def _enter(self, adapter: Port) -> Port:
         """Enter an adapter that is an async context manager; it is left when the plugin closes."""
-        if not isinstance(adapter, AbstractAsyncContextManager):
+        if not _is_manager(type(adapter)):
             return adapter
-        entered: object = await self.stack.enter_async_context(adapter)
+        entered: object = await self.stack.enter_async_context(cast("AbstractAsyncContextManager[object]", adapter))
         if entered is None:
             return adapter
         port = port_of(type(adapter))
@@ -232,7 +239,7 @@ class Instance:
     async def shut(self) -> list[Exception]:
         """Do as ``close``, and keep the code: this generation may have to be opened again."""
         self._shut = True
-        return await self._keeper.close()
+        return [] if self._kept is None else await self._kept.close()
 
     async def close(self) -> list[Exception]:
         """Stop, clean up, undo; then drop the code. Return what went wrong: closing always goes to its end."""
@@ -259,7 +266,7 @@ class Instance:
         """Ask the plugin how it is; one that raises or does not answer in time is unhealthy."""
         if self.plugin is None:
             return Health("unhealthy", "it is not open")
-        if self._keeper.gave_up:
+        if self._kept is not None and self._kept.gave_up:
             return Health("unhealthy", "a task of its own has failed, and ended it")
         before = cancelling()
         limit = asyncio.timeout(seconds)
@@ -274,3 +281,12 @@ class Instance:
             if isinstance(error, KeyboardInterrupt) or cancelling() > before:
                 raise
             return Health("unhealthy", f"health(): {ending(error)}")
+
+
+def _asks_for_context(needs: Iterable[Need]) -> bool:
+    return "context" in [each.kind for each in needs]
+
+
+def _is_manager(cls: type) -> bool:
+    """Return whether objects of a class are entered and left; asking the abstract class takes far longer."""
+    return hasattr(cls, "__aenter__") and hasattr(cls, "__aexit__")

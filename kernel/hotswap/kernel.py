@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
-from hotswap.catalog import Catalog, discover
+from hotswap.catalog import Catalog
 from hotswap.errors import HotswapError, PortUnfilled, PortUnknown
 from hotswap.hooks import Hooks
 from hotswap.host import Host
 from hotswap.plan import Plan
 from hotswap.portal import Portal
 from hotswap.proposals import Past
+from hotswap.rediscovery import discover_again
 from hotswap.settings import Settings
 from hotswap.states import PluginStatus, Why
 from hotswap.states import PortStatus as PortStatus
@@ -270,9 +271,8 @@ class Kernel(Host):
 
     async def reload(self, plugin: str) -> Plan:
         """Read a plugin's manifest and code anew from disk, and swap it."""
-        folders = [str(each.path) for each in self.catalog.versions(plugin)]
-        catalog = await asyncio.to_thread(discover, self.settings, refresh=folders or True, environ=self._environ)
-        return await self._running.reload(plugin, catalog)
+        found = await asyncio.to_thread(discover_again, plugin, self.catalog, self.settings, self._environ)
+        return await self._running.reload(plugin, found)
 
     def on(
         self,

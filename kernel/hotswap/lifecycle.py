@@ -9,7 +9,7 @@ opened and leaves everything as it was; one after it leaves the new solution in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import count
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
@@ -18,15 +18,16 @@ from attrs import frozen
 
 from hotswap.catalog import Found
 from hotswap.config import Config
-from hotswap.dormant import Dormant
+from hotswap.dormant import Dormant, Sleepers
 from hotswap.errors import HookAborted, HotswapError
 from hotswap.generation import Generation
 from hotswap.guard import describe, let_go
 from hotswap.hooks import Hooks
 from hotswap.instance import Instance
 from hotswap.keeper import to_the_end
-from hotswap.loader import Loaded
+from hotswap.loader import load
 from hotswap.manifest import Manifest
+from hotswap.members import Members
 from hotswap.opening import Opening
 from hotswap.plan import Plan
 from hotswap.port_directory import PortDirectory
@@ -79,11 +80,12 @@ class Lifecycle:
         self.environ = environ
         self.instances: dict[str, Instance] = {}
         self.notes: dict[str, Note] = {}
-        self.dormant: dict[str, Dormant] = {}
+        self.dormant = Sleepers(lambda found: load(found, ports))
         """Plugins that are in force and opened by the first call."""
         self.activation: Sleep | None = None
         self._numbers = count(1)
         self._rebuilds: dict[str, dict[str, None]] = {}
+        self._by_name: dict[tuple[str, str], set[str]] = {}
         self._leaving: list[Instance] = []
         self._news: list[News] = []
         self._configs: dict[str, Config] = {}
@@ -94,7 +96,7 @@ class Lifecycle:
         found: Mapping[str, Found],
         *,
         fresh: Collection[str] = (),
-        loaded: Mapping[str, Loaded | HotswapError] = MappingProxyType({}),
+        prepared: Mapping[str, Prepared | HotswapError] = MappingProxyType({}),
         switched: Callable[[], None] = lambda: None,
     ) -> Left:
         """Carry out a plan up to its switch, and return what it took out of service, for ``retire``.
@@ -104,21 +106,22 @@ class Lifecycle:
         Args:
             found: where the plugins that the plan opens are.
             fresh: those whose code is to be imported anew.
-            loaded: what came of importing the code of those for which that was done before.
+            prepared: what came of preparing those for which that was done before.
             switched: called within the switch: from then on the plan is in force, whatever comes after.
 
         Raises:
             HotswapError, NotReady: it could not be done, and everything is as it was; a note says what was undone.
         """
-        kept = [each for each in plan.subjects("stop", "replace") if each in self.dormant]
+        replaced, stopped = plan.subjects("replace"), plan.subjects("stop")
+        kept = [each for each in (*stopped, *replaced) if each in self.dormant]
         try:
-            starting = {each for each in found if each not in self.dormant or each in kept}
+            starting = plan.subjects("start", "replace")
+            opening = [found[each] for each in starting if each not in self.dormant or each in kept]
             await self._wake_for(plan, found, kept)
-            opening = [found[each] for each in plan.subjects("start", "replace") if each in starting]
             # Consumers before what they consume: stops come in that order, replacements in the order of their opening.
-            leaving = [*plan.subjects("stop"), *reversed(plan.subjects("replace"))]
+            leaving = [*stopped, *reversed(replaced)]
             closing = [self.instances[each] for each in leaving if each in self.instances]
-            attempt = Opening(self, plan, closing, fresh, loaded)
+            attempt = Opening(self, plan, closing, fresh, prepared)
             return await self._carry_out(attempt, plan, opening, closing, switched)
         finally:
             for each in kept:
@@ -139,7 +142,7 @@ class Lifecycle:
 
     def point(self, plan: Plan) -> None:
         """Carry out a plan that opens and closes nothing: ports lead elsewhere, and that is all."""
-        self.wiring.selected = dict(plan.selected)
+        self.wiring.selected = plan.selected
         for port in plan.subjects("select"):
             self.wiring.lead(self.ports.get(port))
 
@@ -209,17 +212,21 @@ class Lifecycle:
         self.wiring.step_aside(dormant.generations)
         self._enter(instance, "a call needed it")
 
-    def forget_dormant(self, dormant: Dormant) -> None:
-        """Take a dormant plugin out of force."""
-        del self.dormant[dormant.id]
-        self.wiring.switch(self.ports_of(dormant.generations), (), dormant.generations)
-        self.wiring.step_aside(dormant.generations)
+    def forget_dormant(self, *dormant: Dormant) -> None:
+        """Take dormant plugins out of force."""
+        generations = [generation for each in dormant for generation in each.generations]
+        for each in dormant:
+            del self.dormant[each.id]
+        self.wiring.switch(self.ports_of(generations), (), generations)
+        self.wiring.step_aside(generations)
 
     def _enter(self, instance: Instance, reason: str) -> None:
         self.instances[instance.id] = instance
         for require in instance.manifest.requires:
             if require.rebind == "rebuild":
                 self._rebuilds.setdefault(require.port, {})[instance.id] = None
+        for pair in _named(instance):
+            self._by_name.setdefault(pair, set()).add(instance.id)
         self.note(instance.id, State.ACTIVE, reason)
         self._tell_later("on_plugin_load", instance)
 
@@ -233,16 +240,15 @@ class Lifecycle:
     def _switch(self, plan: Plan, opened: list[Instance], closing: list[Instance]) -> None:
         """Put the new solution in force. No await in here: no call sees a part of it."""
         add = [each for instance in opened for each in instance.generations]
-        asleep = [self.dormant.pop(each) for each in plan.subjects("stop", "replace") if each in self.dormant]
+        out = plan.subjects("stop", "replace") if self.dormant else ()
+        asleep = [self.dormant.pop(each) for each in out if each in self.dormant]
         remove = [each for instance in closing for each in instance.generations]
         remove += [each for gone in asleep for each in gone.generations]
-        self.wiring.selected = dict(plan.selected)
-        changed = {port.PORT: port for port in self.ports_of([*add, *remove])}
-        for name in plan.subjects("select"):
-            if name in self.ports:
-                changed.setdefault(name, self.ports.get(name))
+        if plan.selected is not self.wiring.selected:
+            self.wiring.selected = plan.selected
+        selects = [each for each in plan.subjects("select") if each in self.ports]
         led = [(each.consumer.key, self.wiring.slots.led_to(each.consumer.key, remove)) for each in closing]
-        self.wiring.switch(list(changed.values()), add, remove)
+        self.wiring.switch(self.ports_of([*add, *remove], selects), add, remove)
         for gone in asleep:
             self.wiring.step_aside(gone.generations)
             self.note(gone.id, State.DISABLED, State.DISABLED.meaning)
@@ -271,14 +277,14 @@ class Lifecycle:
         """Return the manifest of a plugin that is in force."""
         return (self.instances.get(plugin) or self.dormant[plugin]).manifest
 
-    def members(self) -> dict[str, Manifest]:
+    def members(self) -> Members:
         """Return the manifests of the plugins that are in force, open or waiting for their first call, by id."""
-        awake = {key: each.manifest for key, each in self.instances.items()}
-        return {**awake, **{key: each.manifest for key, each in self.dormant.items()}}
+        return Members(self.instances, self.dormant)
 
-    def ports_of(self, generations: Iterable[Generation]) -> list[type[Port]]:
-        """Return the ports that some generations are for, by name."""
+    def ports_of(self, generations: Iterable[Generation], besides: Iterable[str] = ()) -> list[type[Port]]:
+        """Return the ports that some generations are for, and others, by name."""
         names = {each.provider.port for each in generations}
+        names.update(besides)
         return [self.ports.get(each) for each in sorted(names)]
 
     async def _close(self, instance: Instance) -> list[Exception]:
@@ -326,11 +332,18 @@ class Lifecycle:
             let_go(error)
         self.notes[plugin] = Note(state, reason, tuple(blocked_by), error)
 
+    def note_all(self, plugins: Iterable[str], state: State, reason: str) -> None:
+        """Record why many plugins are in one state."""
+        self.notes.update(dict.fromkeys(plugins, Note(state, reason)))
+
     def _forget(self, instance: Instance) -> None:
         if self.instances.get(instance.id) is instance:
             del self.instances[instance.id]
         for consumers in self._rebuilds.values():
             consumers.pop(instance.id, None)
+        if instance.id not in self.instances:
+            for pair in _named(instance):
+                self._by_name.get(pair, set()).discard(instance.id)
 
     def redact(self, text: str) -> str:
         """Return ``text`` without the secrets in the settings of any plugin that was prepared so far."""
@@ -346,6 +359,15 @@ class Lifecycle:
         """Return the active plugins that ask to be rebuilt when a port leads elsewhere, in the order they came."""
         return list(self._rebuilds.get(port, ()))
 
+    def given_by_name(self, plugin: str) -> set[str]:
+        """Return the active plugins that were given a provider of ``plugin`` by name and cannot do without."""
+        found: set[str] = set()
+        for each in self.manifest(plugin).provides:
+            generation = self.wiring.providers(each.port).get(each.name)
+            if generation is not None and generation.provider.plugin == plugin:
+                found |= self._by_name.get((each.port, each.name), set())
+        return found
+
     async def close(self, order: Collection[str]) -> list[Exception]:
         """Close everything, after its calls have left; return what went wrong.
 
@@ -360,8 +382,7 @@ class Lifecycle:
             errors += await self._close_all(place)
         if self.activation is not None:
             await self.activation.stop()
-        for dormant in list(self.dormant.values()):
-            self.forget_dormant(dormant)
+        self.forget_dormant(*list(self.dormant.values()))
         errors += await self._close_all(place)
         self._news.clear()
         return errors
@@ -377,3 +398,10 @@ class Lifecycle:
             self._leaving.append(instance)
             errors += await self._close(instance)
         return errors
+
+
+def _named(instance: Instance) -> Iterator[tuple[str, str]]:
+    """Yield port and name of each provider that a plugin was given by name and cannot do without."""
+    for need in instance.prepared.needs:
+        if need.port is not None and need.name is not None and not need.optional:
+            yield need.port.PORT, need.name

@@ -117,14 +117,18 @@ def digest(request: Request) -> str:
 
 def read(path: Path) -> Lock:
     """Return the lock in the file at ``path``. Raises LockInvalid for all that is no lock, a missing file included."""
+    return parse(read_bytes(path), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return what stands in a lock's file. Raises LockInvalid for what is no ordinary file, a missing one included."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # opening a named pipe would wait for ever
             raise LockInvalid(str(path), "it is not an ordinary file")
         with path.open("rb") as file:
-            data = file.read(MAX_LOCK + 1)
+            return file.read(MAX_LOCK + 1)
     except OSError as error:
         raise LockInvalid(str(path), f"it cannot be read ({error.strerror})") from error
-    return parse(data, str(path))
 
 
 def parse(data: bytes, path: str) -> Lock:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from hotswap.admission import check_gaps, check_names, is_exclusive
 from hotswap.catalog import Found
 from hotswap.errors import HotswapError
+from hotswap.generation import Generation
 from hotswap.guard import describe
 from hotswap.handover import Handed, stateful
 from hotswap.holding import Held, Hold
 from hotswap.instance import Instance
-from hotswap.loader import Loaded, undo
+from hotswap.loader import undo
 from hotswap.plan import Plan
 from hotswap.prepared import Prepared, prepare
 from hotswap.slots import Slot
@@ -36,7 +37,7 @@ class Opening:
     Args:
         closing: what leaves in the same plan.
         fresh: ids of plugins whose code is imported anew.
-        loaded: what came of importing the code of plugins for which that was done before.
+        prepared: what came of preparing plugins for which that was done before.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Opening:
         plan: Plan,
         closing: Iterable[Instance],
         fresh: Collection[str],
-        loaded: Mapping[str, Loaded | HotswapError],
+        prepared: Mapping[str, Prepared | HotswapError],
     ) -> None:
         self.opened: list[Instance] = []
         self.errors: list[Exception] = []
@@ -54,7 +55,7 @@ class Opening:
         self._plan = plan
         self._leaving = {each.id: each for each in closing}
         self._fresh = fresh
-        self._loaded = loaded
+        self._prepared_before = prepared
         self._prepared: list[Prepared] = []
         self._notes: dict[str, Note | None] = {}
         self._holds: list[Hold] = []
@@ -77,15 +78,21 @@ class Opening:
         check_gaps(self._prepared, self._life.wiring, self._plan)
         self._life.wiring.ahead = self._ahead
         for ready in self._prepared:
+            if self.opened:
+                self._fill_empty(self.opened[-1])
             await self._open(ready)
         stays = (each.staging for each in self.opened), (each.staging for each in self._leaving.values())
         self._life.hooks.check(*stays)
 
     async def _prepare(self, found: Found) -> None:
         life = self._life
-        life.note(found.id, State.LOADING, "its code is being imported")
-        fresh, loaded = found.id in self._fresh, self._loaded.get(found.id)
-        ready = await prepare(found, life.ports, self._plan.settings, life.environ, fresh=fresh, loaded=loaded)
+        ready = self._prepared_before.get(found.id)
+        if ready is None:
+            life.note(found.id, State.LOADING, "its code is being imported")
+            fresh = found.id in self._fresh
+            ready = await prepare(found, life.ports, self._plan.settings, life.environ, fresh=fresh)
+        elif isinstance(ready, HotswapError):
+            raise ready
         self._prepared.append(ready)
         life.remember(ready)
 
@@ -101,16 +108,16 @@ class Opening:
         self._ahead.consumers.add(instance.consumer.key)
         await instance.open(None if old is None else lambda: self._take(old))
         self.opened.append(instance)
-        self._ahead.add += instance.generations
-        self._fill_empty(instance)
+        self._ahead.add(instance.generations)
 
     def _fill_empty(self, instance: Instance) -> None:
-        """Let an opened plugin serve ports that nobody serves: plugins that open after it may call it at once."""
+        """Let an opened plugin serve ports that nobody serves: what opens after it may call it at once."""
         wiring = self._life.wiring
-        served = {each.provider.port for each in instance.generations if wiring.providers(each.provider.port)}
-        empty = [each for each in instance.generations if each.provider.port not in served]
-        wiring.switch(self._life.ports_of(empty), empty, ())
-        wiring.lend(each for each in instance.generations if each.provider.port in served)
+        served = [each for each in instance.generations if wiring.providers(each.provider.port)]
+        wiring.lend(served)
+        if len(served) < len(instance.generations):
+            empty = [each for each in instance.generations if each not in served]
+            wiring.switch(self._life.ports_of(empty), empty, ())
 
     async def _take(self, old: Instance) -> Handed | None:
         """Return the state of the old generation; from here on it gets no new calls and has none left."""
@@ -149,7 +156,8 @@ class Opening:
         self._release()
 
     def _release(self) -> None:
-        self._life.wiring.step_aside([each.held for each in self._holds])
+        if self._holds:
+            self._life.wiring.step_aside([each.held for each in self._holds])
         for each in self._holds:
             each.release()
         for release in self._releases:
@@ -205,5 +213,5 @@ class Opening:
         self._life.replace(old, again)
 
 
-def _held(hold: Hold, slot: Slot, onward: Port) -> Held:
+def _held(hold: Hold, generation: Generation, slot: Slot, onward: Port) -> Held:
     return Held(hold, onward)

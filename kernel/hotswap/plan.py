@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import count
 from typing import Literal
 
 from attrs import field, frozen
 
 from hotswap.config import Config
 from hotswap.errors import HotswapError
+from hotswap.layered import Layered
 from hotswap.manifest.model import Manifest
 from hotswap.resolver.model import Chosen, Solution
 from hotswap.selection import choose, in_order
@@ -79,46 +83,88 @@ class Running:
     """Port and name of providers that others of the selection stand in for."""
 
 
-def make_plan(
-    running: Running,
-    solution: Solution,
-    manifests: Mapping[str, Manifest],
-    settings: Settings,
-    renew: Mapping[str, str],
-) -> Plan:
+@frozen
+class Reach:
+    """What may differ between what runs and where a plan leads. All else is as it was, and is not looked at."""
+
+    chosen: Iterable[Chosen]
+    """Plugins of the solution, in start order."""
+    manifests: Mapping[str, Manifest]
+    """Theirs, and those of dormant plugins that may be needed now."""
+    leaving: Sequence[str]
+    """Plugins that are not in the solution, in the order in which they stop."""
+    ports: Collection[str]
+    providers: Mapping[str, tuple[str, ...]]
+    """Port -> names of its providers in the solution."""
+    consumers: Callable[[Collection[str]], Mapping[str, Manifest]]
+    """Returns the active plugins of the solution, in start order: at least those that ask to be rebuilt with ports."""
+
+    @classmethod
+    def of_all(cls, running: Running, solution: Solution, manifests: Mapping[str, Manifest]) -> Reach:
+        """Return that of a solution which may differ in everything."""
+        providers = provider_names([(it.port, it.name) for it in each.provides] for each in manifests.values())
+        kept = {each.id: manifests[each.id] for each in solution.plugins if each.id in running.manifests}
+        leaving = [each for each in reversed(list(running.manifests)) if each not in manifests]
+        ports = {*providers, *running.serving}
+        return cls(solution.plugins, manifests, leaving, ports, providers, lambda ports: kept)
+
+
+def make_plan(running: Running, solution: Solution, settings: Settings, renew: Mapping[str, str], reach: Reach) -> Plan:
     """Compare what runs with a solution.
 
     Args:
-        manifests: those of the solution's plugins.
         renew: plugins to be opened anew though their version stays -> why.
     """
-    steps = [each for chosen in solution.plugins if (each := _open_step(running, chosen, manifests, renew)) is not None]
+    manifests, selected = reach.manifests, settings.selected
+    steps = [each for chosen in reach.chosen if (each := _open_step(running, chosen, manifests, renew)) is not None]
     opened = {each.subject for each in steps}
-    selected = settings.selected
-    providers = provider_names(manifests.values())
-    selects = list(_select_steps(running, providers, selected))
+    changing = _changing(running, reach, selected)
+    selects = list(_select_steps(changing, selected))
     steps += [*_wake_steps(running, selects, manifests, opened), *selects]
-    steps += rebuild_steps(
-        {each.id: manifests[each.id] for each in solution.plugins if each.id in running.manifests},
-        [*_changing(running, providers, selected), *_renewed(running, opened, manifests)],
-        opened,
-    )
-    kept = {each.id for each in solution.plugins}
+    led = [*changing, *_renewed(running, opened, manifests)]
+    steps += rebuild_steps(reach.consumers(led), led, opened)
     steps += [
-        Step("stop", each, before=manifest.raw_version, reason=_stop_reason(each, settings))
-        for each, manifest in reversed(list(running.manifests.items()))
-        if each not in kept
+        Step("stop", each, before=running.manifests[each].raw_version, reason=_stop_reason(each, settings))
+        for each in reach.leaving
     ]
-    return Plan(tuple(steps), solution, settings, selected, providers, running.revision)
+    return Plan(tuple(steps), solution, settings, selected, reach.providers, running.revision)
 
 
-def provider_names(manifests: Iterable[Manifest]) -> dict[str, tuple[str, ...]]:
-    """Return the names of the providers that some plugins have, by port."""
-    names: dict[str, tuple[str, ...]] = {}
-    for manifest in manifests:
-        for each in manifest.provides:
-            names[each.port] = (*names.get(each.port, ()), each.name)
-    return names
+def placed(plugins: Collection[str], order: Iterable[str]) -> list[str]:
+    """Return plugins in their order among many."""
+    if len(plugins) < 2:
+        return list(plugins)
+    place = dict(zip(order, count(), strict=False))
+    return sorted(set(plugins), key=place.__getitem__)
+
+
+def provider_names(provided: Iterable[Iterable[Sequence[str]]]) -> Layered[str, tuple[str, ...]]:
+    """Return the names of providers by port; ``provided``: port and name of each provider of a plugin, by plugin."""
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for pairs in provided:
+        for port, name in pairs:
+            names[port].append(name)
+    return Layered({port: tuple(each) for port, each in names.items()})
+
+
+class ProviderNames(Mapping[str, tuple[str, ...]]):
+    """The names of some plugins' providers by port, put together when somebody asks for one."""
+
+    def __init__(self, provided: Callable[[], Iterable[Iterable[Sequence[str]]]]) -> None:
+        self._provided = provided
+
+    @cached_property
+    def _names(self) -> Layered[str, tuple[str, ...]]:
+        return provider_names(self._provided())
+
+    def __getitem__(self, port: str) -> tuple[str, ...]:
+        return self._names[port]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _open_step(
@@ -135,27 +181,24 @@ def _open_step(
     return None
 
 
-def _changing(
-    running: Running, names: Mapping[str, tuple[str, ...]], selected: Mapping[str, tuple[str, ...]]
-) -> dict[str, tuple[str, str]]:
+def _changing(running: Running, reach: Reach, selected: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, str]]:
     """Return the ports that will lead elsewhere -> the provider before and after; empty for none."""
     found = {}
-    for port in sorted({*names, *running.serving}):
+    for port in sorted(reach.ports):
         before = running.serving.get(port, "")
-        after = choose(port, names.get(port, ()), in_order(port, selected.get(port, ()), running.unwell), before)
+        names = reach.providers.get(port, ())
+        after = choose(port, names, in_order(port, selected.get(port, ()), running.unwell), before)
         if (name := "" if isinstance(after, HotswapError) else after) != before:
             found[port] = (before, name)
     return found
 
 
 def _renewed(running: Running, opened: Collection[str], manifests: Mapping[str, Manifest]) -> list[str]:
-    return [each.port for plugin in running.manifests if plugin in opened for each in manifests[plugin].provides]
+    return [each.port for plugin in opened if plugin in running.manifests for each in manifests[plugin].provides]
 
 
-def _select_steps(
-    running: Running, names: Mapping[str, tuple[str, ...]], selected: Mapping[str, tuple[str, ...]]
-) -> Iterable[Step]:
-    for port, (before, after) in _changing(running, names, selected).items():
+def _select_steps(changing: Mapping[str, tuple[str, str]], selected: Mapping[str, tuple[str, ...]]) -> Iterable[Step]:
+    for port, (before, after) in changing.items():
         if before:
             reason = "selected in the settings" if after in selected.get(port, ()) else "the next one there is"
             yield Step("select", port, before, after or "nobody", reason if after else "nobody else provides it")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 from importlib import metadata
 
+from attrs import evolve
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from hotswap.catalog import Catalog, wanted
+from hotswap.catalog import Catalog, Found, wanted
 from hotswap.errors import HotswapError, ProviderNotFound, SettingsInvalid, nearest
 from hotswap.lock import Lock
 from hotswap.manifest import Manifest
-from hotswap.plan import Plan, Running, make_plan
+from hotswap.plan import Plan, Reach, Running, make_plan
 from hotswap.port_directory import PortDirectory
 from hotswap.project_files import LOCK_NAME as LOCK_NAME
 from hotswap.resolver import Request, Solution, decide, resolve
@@ -97,14 +98,24 @@ class Planner:
             _with_disabled(error, settings)
             raise
 
-    def solve_most(self, settings: Settings, lock: Lock | None = None) -> tuple[Solution, dict[str, HotswapError]]:
+    def solve_most(
+        self,
+        settings: Settings,
+        lock: Lock | None = None,
+        distributions: Callable[[str], Version | None] = installed,
+    ) -> tuple[Solution, dict[str, HotswapError]]:
         """Solve for as many of the wanted plugins as go together, in the order of the settings.
 
         A lock that still fits is the solution. Return it, and for each plugin left out the error that says why.
+        ``distributions`` is asked for the installed version of each Python distribution that plays a part.
         """
         all_wanted = self.wanted(settings)
         locked = lock.versions() if lock is not None else {}
-        if lock is not None and not lock.fits(self.request(settings, all_wanted, locked=locked)):
+
+        def request_for(want: Mapping[str, SpecifierSet]) -> Request:
+            return evolve(self.request(settings, want, locked=locked), distributions=distributions)
+
+        if lock is not None and not lock.fits(request_for(all_wanted)):
             return lock.solution(), {}
         left_out: dict[str, HotswapError] = {}
         kept: dict[str, SpecifierSet] = {}
@@ -115,7 +126,7 @@ class Planner:
             if not names:
                 return
             trial = {**kept, **{each: all_wanted[each] for each in names}}
-            request = self.request(settings, trial, locked=locked)
+            request = request_for(trial)
             answer = decide(request)
             if isinstance(answer, Solution):
                 best = answer
@@ -131,6 +142,10 @@ class Planner:
         add(list(all_wanted))
         return best, left_out
 
+    def founds_of(self, solution: Solution) -> list[Found]:
+        """Return where the plugins of a solution were found, in its order."""
+        return [self.catalog.get(*each) for each in solution.versions().items()]
+
     def manifests_of(self, solution: Solution) -> dict[str, Manifest]:
         """Return the manifests that a solution chose."""
         return {each.id: self.catalog.get(each.id, each.version).manifest for each in solution.plugins}
@@ -139,7 +154,8 @@ class Planner:
         self, running: Running, solution: Solution, settings: Settings, renew: Mapping[str, str] | None = None
     ) -> Plan:
         """Return the steps from what runs to ``solution``."""
-        return make_plan(running, solution, self.manifests_of(solution), settings, renew or {})
+        reach = Reach.of_all(running, solution, self.manifests_of(solution))
+        return make_plan(running, solution, settings, renew or {}, reach)
 
     def settings_problems(self, settings: Settings) -> list[HotswapError]:
         """Return an error for each name in the settings that leads to nothing: nobody would miss a denied grant."""

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, cast
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import cast
 
 from packaging.version import Version
 
 import hotswap_ports
+from hotswap.entry_points import installed
 from hotswap.errors import HotswapError, PortInvalid, PortUnknown
 from hotswap_ports import Port, is_port
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "hotswap.ports"
 """Entry points of this group name port classes (``billing = "shop.ports:Billing"``)."""
 
 
 class PortDirectory:
-    """The ports of one kernel, by name. A manifest names ports; the directory turns names into classes."""
+    """The ports of one kernel, by name. A manifest names ports; the directory turns names into classes.
 
-    def __init__(self, extra: Iterable[type[Port]] = ()) -> None:
+    ``environ`` stands for ``os.environ`` (``HOTSWAP_CACHE``).
+    """
+
+    def __init__(self, extra: Iterable[type[Port]] = (), environ: Mapping[str, str] | None = None) -> None:
         self._ports: dict[str, type[Port]] = {each.PORT: each for each in self.own()}
+        self._versions: Mapping[str, Version] | None = None
         self.problems: list[HotswapError] = []
         """What installed distributions name as a port and cannot be one; it does not stop the host."""
-        for each in _entry_points():
+        for each in installed(os.environ if environ is None else environ).groups[ENTRY_POINTS]:
             try:
                 self._add(each.load(), f"The entry point {each.name!r} of {ENTRY_POINTS!r}")
             except PortInvalid as error:
@@ -67,16 +71,16 @@ class PortDirectory:
 
     def versions(self) -> Mapping[str, Version]:
         """Return each port's version by name."""
-        return {name: Version(port.VERSION) for name, port in self._ports.items()}
+        if self._versions is None:
+            self._versions = MappingProxyType({name: Version(port.VERSION) for name, port in self._ports.items()})
+        return self._versions
+
+    def names(self) -> Collection[str]:
+        """Return the name of each port."""
+        return self._ports.keys()
 
     def __contains__(self, name: object) -> bool:
         return name in self._ports
 
     def __iter__(self) -> Iterator[type[Port]]:
         return iter(self._ports.values())
-
-
-def _entry_points() -> Iterable[EntryPoint]:
-    from importlib.metadata import entry_points  # slow to import, and only a booting kernel comes here
-
-    return entry_points(group=ENTRY_POINTS)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from hotswap.catalog import Found, trust_of
 from hotswap.config import Config, effective_config
 from hotswap.errors import HotswapError, InjectionFailed, IsolationRequired
 from hotswap.injection import Need, needs_of
-from hotswap.loader import Loaded, load_beside, undo
+from hotswap.loader import Loaded, load_beside, load_many, undo
 from hotswap.manifest import Provide
 from hotswap.port_directory import PortDirectory
 from hotswap.settings import Settings
 from hotswap.trust import Grants, Trust, grants_for, in_process
+
+
+def _all_needs(prepared: Prepared) -> tuple[Need, ...]:
+    needs = prepared.plugin_needs
+    for each in prepared.adapter_needs.values():
+        needs += each
+    return needs
 
 
 @frozen
@@ -27,11 +34,8 @@ class Prepared:
     grants: Grants
     plugin_needs: tuple[Need, ...] = ()
     adapter_needs: Mapping[Provide, tuple[Need, ...]] = field(factory=dict)
-
-    @property
-    def needs(self) -> list[Need]:
-        """Return all that has to be injected."""
-        return [*self.plugin_needs, *(need for needs in self.adapter_needs.values() for need in needs)]
+    needs: tuple[Need, ...] = field(init=False, default=Factory(_all_needs, takes_self=True))
+    """All that has to be injected."""
 
 
 def check_trust(found: Found, settings: Settings) -> Trust:
@@ -42,7 +46,7 @@ def check_trust(found: Found, settings: Settings) -> Trust:
     """
     trust = trust_of(found, settings)
     if not in_process(trust):
-        raise IsolationRequired(found.manifest.id, trust.label, "which this version of hotswap does not have yet")
+        raise IsolationRequired(found.id, trust.label, "which this version of hotswap does not have yet")
     return trust
 
 
@@ -65,7 +69,7 @@ async def prepare(
     environ: Mapping[str, str],
     *,
     fresh: bool = False,
-    loaded: Loaded | HotswapError | None = None,
+    loaded: Loaded | None = None,
 ) -> Prepared:
     """Check trust and settings, import the code (in a thread: callers go on), read the constructors.
 
@@ -75,20 +79,35 @@ async def prepare(
         IsolationRequired, ConfigInvalid, PluginLoadFailed, PortUnknown, InjectionFailed: what is wrong with it.
     """
     config, grants = check(found, settings, environ)
-    if isinstance(loaded, HotswapError):
-        raise loaded
     if loaded is None:
         loaded = await load_beside(found, ports, settings.open_timeout, fresh=fresh)
-    try:
-        return _read(Prepared(found, loaded, config, grants))
-    except BaseException:
-        undo(loaded)
-        raise
+    return _read(found, loaded, config, grants)
 
 
-def _read(prepared: Prepared) -> Prepared:
-    manifest = prepared.found.manifest
-    requires = {each.port for each in manifest.requires}
+async def prepare_many(
+    founds: Iterable[Found], ports: PortDirectory, settings: Settings, environ: Mapping[str, str]
+) -> dict[str, Prepared | HotswapError]:
+    """Do as ``prepare`` for many plugins, their code imported in one thread; return by id what came of each."""
+    outcomes: dict[str, Prepared | HotswapError] = {}
+    checked: dict[str, tuple[Found, Config, Grants]] = {}
+    for found in founds:
+        try:
+            checked[found.id] = (found, *check(found, settings, environ))
+        except HotswapError as error:
+            outcomes[found.id] = error.with_traceback(None)  # it may be kept for long, and the others with this frame
+    loads = await load_many((found for found, _, _ in checked.values()), ports, settings.open_timeout)
+    for plugin, loaded in loads.items():
+        found, config, grants = checked[plugin]
+        try:
+            outcomes[plugin] = loaded if isinstance(loaded, HotswapError) else _read(found, loaded, config, grants)
+        except HotswapError as error:
+            outcomes[plugin] = error.with_traceback(None)
+    return outcomes
+
+
+def _read(found: Found, loaded: Loaded, config: Config, grants: Grants) -> Prepared:
+    """Read the constructors; where that fails, the load is undone."""
+    requires = {each.port for each in found.manifest.requires}
     gaps: list[str] = []
 
     def read(cls: type) -> tuple[Need, ...]:
@@ -98,9 +117,12 @@ def _read(prepared: Prepared) -> Prepared:
             gaps.extend(f"{error.target}.{gap}" for gap in error.gaps)
             return ()
 
-    loaded = prepared.loaded
-    plugin_needs = read(loaded.plugin_class)
-    adapter_needs = {provide: read(cls) for provide, cls in loaded.adapters.items()}
-    if gaps:
-        raise InjectionFailed(f"Plugin {manifest.id!r}", gaps)
-    return Prepared(prepared.found, loaded, prepared.config, prepared.grants, plugin_needs, adapter_needs)
+    try:
+        plugin_needs = read(loaded.plugin_class)
+        adapter_needs = {provide: read(cls) for provide, cls in loaded.adapters.items()}
+        if gaps:
+            raise InjectionFailed(f"Plugin {found.id!r}", gaps)
+    except BaseException:
+        undo(loaded)
+        raise
+    return Prepared(found, loaded, config, grants, plugin_needs, adapter_needs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,19 +11,22 @@ from attrs import frozen
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from hotswap.adjusted import adjusted, id_of
+from hotswap.catalog import Catalog, Found
 from hotswap.config import effective_config
 from hotswap.dependants import dependants_of
 from hotswap.errors import HotswapError, PluginInUse, PluginNotFound, ProviderNotFound
+from hotswap.known_solution import KnownSolution
 from hotswap.lifecycle import Lifecycle
 from hotswap.lock import Lock
 from hotswap.manifest import Manifest
+from hotswap.near_plans import NearPlans, consumers
 from hotswap.plan import Plan, Running, Step, rebuild_steps
 from hotswap.planner import Planner
 from hotswap.reconfiguring import Reconfigured, reconfigured, touched
 from hotswap.resolver import Solution
 from hotswap.selection import in_order
 from hotswap.settings import Settings
-from hotswap.settings_tables import split_requirement
 from hotswap.states import STUCK
 
 
@@ -48,6 +51,8 @@ class Proposals:
         self.providers: Mapping[str, tuple[str, ...]] = {}
         """Port -> names of its providers in the solution."""
         self.revision = 0
+        self._known = KnownSolution(lifecycle)
+        self._near = NearPlans(lifecycle)
 
     def running(self) -> Running:
         """Return what a plan starts from."""
@@ -85,7 +90,7 @@ class Proposals:
         ``settings`` are to take the place of those in force; whatever else is asked for counts from them. ``lock`` is
         the solution where it fits what is asked for.
         """
-        enable = (enable,) if isinstance(enable, str) else enable
+        enable = {id_of(each): each for each in ((enable,) if isinstance(enable, str) else enable)}
         disable = (disable,) if isinstance(disable, str) else disable
         for port, names in (select or {}).items():
             self._check_selection(port, names)
@@ -94,13 +99,43 @@ class Proposals:
             if quick is not None:
                 return quick
         gone = self._all_that_go(disable, cascade)
-        wish = _adjusted(settings or self.settings, enable, gone, select or {}, configure or {})
+        wish = adjusted(settings or self.settings, enable, gone, select or {}, configure or {})
         changes = reconfigured(self.settings, wish, self.lifecycle.instances, self.lifecycle.environ)
+        if settings is None and lock is None:
+            near = self._plan_near(wish, enable, gone - enable.keys(), configure or {}, changes)
+            if near is not None:
+                return near
         open_ones = None if enable or select or settings else set(self.lifecycle.members()) - gone
-        solution = self._locked(wish, lock) or self._solve(
-            wish, self._wanted(wish, {_id(each) for each in enable}), open_ones
-        )
+        solution = self._locked(wish, lock) or self._solve(wish, self._wanted(wish, enable), open_ones)
         return self._plan_to(solution, wish, changes)
+
+    def _plan_near(
+        self,
+        wish: Settings,
+        enable: Collection[str],
+        gone: Collection[str],
+        configure: Collection[str],
+        changes: Reconfigured,
+    ) -> Plan | None:
+        """Plan a change by what it reaches; None where it has to be solved."""
+        known = self._known.at(self.solution, self.settings, self.planner)
+        if known is None or any(each not in known.manifests for each in configure):
+            return None
+        want = {each: wish.wanted[each] for each in enable}
+        drop: set[str] = set()
+        if wish.ports is not self._known.ports:
+            before, after = self.planner.wanted(self.settings), self.planner.wanted(wish)
+            drop = known.wanted.keys() - after.keys() - set(gone)
+            for each in after.keys() - known.wanted.keys():
+                if each in known.manifests or each not in before:
+                    want.setdefault(each, after[each])
+        move = self._known.step(known, wish, self.planner, want, drop, gone)
+        if move is None:
+            return None
+        stays = {key: each for key, each in changes.configs.items() if key not in move.gone}
+        plan = self._near.plan(known, move, wish, changes.renew, self.no_steps(wish))
+        replaced = plan.subjects("replace")
+        return attrs.evolve(plan, configs={key: each for key, each in stays.items() if key not in replaced})
 
     def _plan_to(self, solution: Solution, settings: Settings, changes: Reconfigured) -> Plan:
         plan = self.planner.plan(self.running(), solution, settings, changes.renew)
@@ -136,9 +171,23 @@ class Proposals:
     def plan_also(self, plugin: str) -> Plan:
         """Plan to open a plugin that the settings want already, beside what runs."""
         members, all_wanted = self.lifecycle.members(), self.planner.wanted(self.settings)
+        known = self._known.at(self.solution, self.settings, self.planner)
+        if known is not None and plugin not in members:
+            want = {plugin: all_wanted.get(plugin, SpecifierSet())}
+            move = self._known.step(known, self.settings, self.planner, want)
+            if move is not None:
+                return self._near.plan(known, move, self.settings, {}, self.no_steps(self.settings))
         wanted = {each: all_wanted[each] for each in all_wanted if each == plugin or each in members}
         wanted.setdefault(plugin, SpecifierSet())
         return self.planner.plan(self.running(), self._solve(self.settings, wanted, None), self.settings)
+
+    def renew_catalog(self, plugin: str, found: Sequence[Found] | Catalog) -> None:
+        """Take in what was read anew from disk: of one plugin, or of all."""
+        before = self.planner.catalog
+        after = found if isinstance(found, Catalog) else before.renewed(plugin, found)
+        self.planner = Planner(after, self.planner.ports)
+        if after is not found:
+            self._known.renew(before, after, plugin)
 
     def plan_reload(self, plugin: str) -> Plan:
         """Plan a new generation of a plugin from what the planner's catalog has now; open it if it should be open.
@@ -146,13 +195,19 @@ class Proposals:
         Raises:
             PluginNotFound: it is neither active nor wanted.
         """
-        members, wanted = self.lifecycle.members(), self.planner.wanted(self.settings)
+        members = self.lifecycle.members()
         if plugin not in members:
-            if plugin in wanted:
+            if plugin in self.planner.wanted(self.settings):
                 return self.plan_also(plugin)
             raise PluginNotFound(plugin, members, looked_in=["the active plugins"])
         if self._is_as_it_was(members[plugin]):
             return self._plan_anew(plugin, "reloaded", self.settings)
+        known = self._known.at(self.solution, self.settings, self.planner)
+        if known is not None and plugin in known.wanted:
+            move = self._known.step(known, self.settings, self.planner, {})
+            if move is not None:
+                return self._near.plan(known, move, self.settings, {plugin: "reloaded"}, self.no_steps(self.settings))
+        wanted = self.planner.wanted(self.settings)
         kept = {each: specifier for each, specifier in wanted.items() if each in members}
         kept.setdefault(plugin, SpecifierSet())
         solution = self._solve(self.settings, kept, None)
@@ -203,7 +258,9 @@ class Proposals:
         """Return the steps for consumers that ask to be rebuilt; nothing is looked at where there are none."""
         if not any(self.lifecycle.rebuilt_with(port) for port in ports):
             return []
-        return rebuild_steps(self.running().manifests, ports, opened)
+        known = self._known.at(self.solution, self.settings, self.planner)
+        asking = self.running().manifests if known is None else consumers(known, ports)
+        return rebuild_steps(asking, ports, opened)
 
     def _check_selection(self, port: str, names: Collection[str]) -> None:
         """Raise PortUnknown or ProviderNotFound for a selection that leads nowhere."""
@@ -240,20 +297,23 @@ class Proposals:
         for each in disable:
             if each not in active and each not in self.settings.wanted:
                 raise PluginNotFound(each, active, looked_in=["the enabled plugins"])
-        dependants = dependants_of(set(disable), active, self._asked_by_name() if disable else {})
+        dependants = self._dependants(set(disable)) if disable else []
         if dependants and not cascade:
             raise PluginInUse(", ".join(sorted(disable)), dependants)
         return {*disable, *dependants}
 
+    def _dependants(self, plugins: set[str]) -> list[str]:
+        known = self._known.at(self.solution, self.settings, self.planner)
+        if known is not None:
+            return known.dependants(plugins, self.lifecycle.given_by_name)
+        return dependants_of(plugins, self.lifecycle.members(), self._asked_by_name())
+
     def _asked_by_name(self) -> dict[str, set[str]]:
         """Return, for each active plugin, those of which it was given a provider by name and cannot do without."""
         asked: dict[str, set[str]] = {}
-        for plugin, instance in self.lifecycle.instances.items():
-            for need in instance.prepared.needs:
-                if need.port is not None and need.name is not None and not need.optional:
-                    found = self.lifecycle.wiring.providers(need.port.PORT).get(need.name)
-                    if found is not None:
-                        asked.setdefault(plugin, set()).add(found.provider.plugin)
+        for plugin in self.lifecycle.members():
+            for each in self.lifecycle.given_by_name(plugin):
+                asked.setdefault(each, set()).add(plugin)
         return asked
 
     def _solve(self, settings: Settings, wanted: Mapping[str, SpecifierSet], only: Collection[str] | None) -> Solution:
@@ -265,35 +325,3 @@ class Proposals:
             with suppress(HotswapError):  # raised again below, if those that are stuck do not help either
                 return self.planner.solve(settings, wanted, active=active, only=ids - stuck, previous=self.solution)
         return self.planner.solve(settings, wanted, active=active, only=only, previous=self.solution)
-
-
-def _id(entry: str) -> str:
-    """Return the id of ``"id"`` or ``"id>=1.2"``.
-
-    Raises:
-        PluginNotFound: it is neither.
-    """
-    try:
-        return split_requirement(entry)[0]
-    except ValueError as error:
-        raise PluginNotFound(entry) from error
-
-
-def _adjusted(
-    settings: Settings,
-    enable: Iterable[str],
-    gone: Collection[str],
-    select: Mapping[str, tuple[str, ...]],
-    configure: Mapping[str, Mapping[str, Any]],
-) -> Settings:
-    """Return the settings with plugins enabled, disabled and configured."""
-    names = {_id(each): each for each in enable}
-    kept = [each for each in settings.enabled if _id(each) not in {*names, *gone}]
-    ports = {port: tuple(each for each in chosen if each not in gone) for port, chosen in settings.ports.items()}
-    return attrs.evolve(
-        settings,
-        enabled=(*kept, *names.values()),
-        disabled=tuple(sorted({*settings.disabled, *gone} - set(names))),
-        ports={port: names for port, names in {**ports, **select}.items() if names},
-        config={**settings.config, **{key: {**settings.config.get(key, {}), **configure[key]} for key in configure}},
-    )

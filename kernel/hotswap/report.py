@@ -42,8 +42,7 @@ class Report:
         note = self._lifecycle.notes.get(plugin, Note(State.DISCOVERED, State.DISCOVERED.meaning))
         instance = self._lifecycle.instances.get(plugin)
         versions = self._catalog.versions(plugin)
-        dormant = self._lifecycle.dormant.get(plugin)
-        known = instance.prepared.found if instance else dormant.found if dormant else None
+        known = instance.prepared.found if instance else self._lifecycle.dormant.found(plugin)
         found = known or (versions[0] if versions else None)
         status = PluginStatus(plugin, "", note.state, note.reason, note.blocked_by, note.error)
         if found is None:
@@ -53,7 +52,7 @@ class Report:
             provides[port] = (*provides.get(port, ()), name)
         return attrs.evolve(
             status,
-            version=found.manifest.raw_version,
+            version=found.raw_version,
             door=found.door,
             path=str(found.path),
             trust=trust_of(found, self._changes.settings),

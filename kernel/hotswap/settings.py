@@ -9,20 +9,24 @@ and no value. Its import alone costs a multiple of what ``hotswap plugin list`` 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve, field, fields, frozen
 
+from hotswap.entries import Entries
 from hotswap.errors import SettingsInvalid
+from hotswap.layered import Layered
 from hotswap.project_files import FILE_NAME as FILE_NAME
 from hotswap.project_files import ProjectFiles
 from hotswap.settings_layers import command_line_layer, environment_layer, file_layer, merge
-from hotswap.settings_tables import Layer, TableCheck, split_requirement
+from hotswap.settings_tables import Layer, TableCheck
 from hotswap.trust import Grant, Trust
+
+_PLAIN = re.compile(r"[a-z][a-z0-9-]*(?:\n[a-z][a-z0-9-]*)*")
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
@@ -57,10 +61,14 @@ DEFAULTS = Defaults(
 )
 
 
-def _as_entries(entries: Iterable[str]) -> tuple[str, ...]:
+def _as_ids(entries: Iterable[str]) -> tuple[str, ...]:
     if isinstance(entries, str):  # its letters would be taken for ids
         raise TypeError(f"a list of plugin ids is wanted, not the text {entries!r}")
     return tuple(entries)
+
+
+def _as_entries(entries: Iterable[str]) -> Entries:
+    return Entries.of(entries if isinstance(entries, Entries) else _as_ids(entries))
 
 
 def _as_path(path: str | os.PathLike[str]) -> Path:
@@ -85,7 +93,7 @@ class Settings:
     """The ``hotswap.toml`` that was read; None when there was none."""
     enabled: tuple[str, ...] = field(default=DEFAULTS.enabled, converter=_as_entries)
     """Plugins to open: ``"id"``, or with a range of versions ``"id>=1.2,<2"``."""
-    disabled: tuple[str, ...] = field(default=(), converter=_as_entries)
+    disabled: tuple[str, ...] = field(default=(), converter=_as_ids)
     """Ids that stay closed, whatever else would open them: it outweighs ``enabled``, ``ports`` and dependencies."""
     paths: tuple[Path, ...] = field(default=(), converter=_as_paths)
     """More places to look for plugins; those from ``--plugin`` stand first."""
@@ -118,33 +126,32 @@ class Settings:
         """The ``hotswap.toml`` that was read, or where one would be read."""
         return self.source or self.folder / FILE_NAME
 
-    @cached_property
-    def wanted(self) -> Mapping[str, SpecifierSet]:
+    @property
+    def wanted(self) -> Layered[str, SpecifierSet]:
         """The enabled ids with the versions asked for, without the disabled ones.
 
         What ``[ports]`` names is wanted too, which only a catalog can turn into ids: :func:`hotswap.catalog.wanted`.
         Raises SettingsInvalid for an entry that is no requirement.
         """
-        from packaging.specifiers import SpecifierSet
-
-        anything = SpecifierSet()
-        wanted: dict[str, SpecifierSet] = {}
-        for entry in self.enabled:
-            try:
-                plugin, specifier = split_requirement(entry)
-            except ValueError as wrong:
-                raise SettingsInvalid("Settings(enabled=...)", [f"{entry!r} {wrong}"]) from None
-            if plugin not in self.disabled:
-                asked = SpecifierSet(specifier) if specifier else anything
-                wanted[plugin] = wanted[plugin] & asked if plugin in wanted else asked
-        return MappingProxyType(wanted)
+        return Entries.of(self.enabled).wanted(self.disabled)
 
     @property
     def selected(self) -> dict[str, tuple[str, ...]]:
         """Which provider serves each port: what the user chose, over those defaults whose plugin is enabled."""
-        enabled = self.wanted
-        defaults = {port: names for port, names in DEFAULTS.ports.items() if all(each in enabled for each in names)}
-        return {**defaults, **self.ports}
+        return {**self._default_ports, **self.ports}
+
+    @cached_property
+    def _default_ports(self) -> Mapping[str, tuple[str, ...]]:
+        read = Entries.of(self.enabled).read_before(self.disabled)
+        enabled: Collection[str] = self._plain_ids() or self.wanted if read is None else read
+        return {port: names for port, names in DEFAULTS.ports.items() if all(each in enabled for each in names)}
+
+    def _plain_ids(self) -> Collection[str]:
+        """Return the enabled ids, where all entries are ids alone; nothing where they have to be read one by one."""
+        text = "\n".join(self.enabled)
+        if text.count("\n") != len(self.enabled) - 1 or not _PLAIN.fullmatch(text):
+            return ()
+        return set(self.enabled) - set(self.disabled)
 
     @classmethod
     def load(

@@ -157,7 +157,7 @@ Keys with capitals or dashes can be set in the file alone.
 | `HOTSWAP_CONFIG_FILE` | the file to read in place of `hotswap.toml`; it must be there |
 | `HOTSWAP_NO_PLUGINS` | `1` is safe mode: hotswap's own plugins and the defaults alone; `[config]` stays |
 | `HOTSWAP_HOME` | the folder whose `plugins/` is the user's, in place of the one in the data folder |
-| `HOTSWAP_CACHE` | the folder of the catalog's cache, in place of the user's cache folder; `off` for none |
+| `HOTSWAP_CACHE` | the folder of the caches, in place of the one in the user's cache folder; `off` for none |
 """
 
 _GRANTS = """\

@@ -23,6 +23,7 @@ from hotswap.trust import CAPABILITIES, LIMITS, LISTABLE, Trust
 TABLES: tuple[str, ...] = ("plugins", "ports", "config", "trust", "grants")
 ID = re.compile(r"[a-z][a-z0-9-]*")
 PORT = re.compile(r"[a-z][a-z0-9_]*")
+_ID = re.compile(r"[a-z][a-z0-9-]*")
 _REQUIREMENT = re.compile(r"([a-z][a-z0-9-]*)\s*(.*)", re.DOTALL)
 WHOLE_LIMITS = frozenset(each.name for each in attrs.fields(Limits) if "int" in str(each.type))
 """Limits that count something, so that a fraction makes no sense."""
@@ -30,6 +31,8 @@ WHOLE_LIMITS = frozenset(each.name for each in attrs.fields(Limits) if "int" in 
 
 def split_requirement(entry: str) -> tuple[str, str]:
     """Split ``"id>=1.2"`` into id and specifier (empty when there is none); ValueError when it is neither."""
+    if _ID.fullmatch(entry):
+        return entry, ""
     match = _REQUIREMENT.fullmatch(entry.strip())
     if match is None:
         raise ValueError(

@@ -70,14 +70,14 @@ class Slot:
 
         A consumer is ``id#number`` for one generation of a plugin, and empty for the application.
         """
-        if consumer not in self._handles:
+        handle = self._handles.get(consumer)
+        if handle is None:
             handle_of: Any = handle_class(self.port)
-            handle: Port = handle_of(self, consumer.partition("#")[0])
-            self._handles[consumer] = handle
+            handle = self._handles[consumer] = handle_of(self, consumer.partition("#")[0])
             self._live.add(handle)
             if self.hooks:
                 self._set_classes()
-        return self._handles[consumer]
+        return handle
 
     def release(self, consumer: str) -> None:
         """Forget a consumer's handle; the handle itself goes on working for whoever still has it."""
@@ -98,7 +98,8 @@ class Slot:
     def set_hooks(self, hooks: dict[str, Any]) -> None:
         """Put another set of compiled hooks in force for the calls that start from now on."""
         self.hooks = hooks
-        self._set_classes()
+        if self._live:
+            self._set_classes()
 
     def _set_classes(self) -> None:
         names = frozenset(self.hooks)
@@ -135,13 +136,16 @@ class SlotTable:
             for slot in slots.values():
                 slot.generation = slot.empty(error)
 
+    def ports(self) -> list[type[Port]]:
+        """Return the ports that have a slot."""
+        return [next(iter(each.values())).port for each in self._slots.values() if each]
+
     def of_port(self, port: str) -> list[Slot]:
         """Return the selected slot of a port and all others that lead to one of its providers."""
         return list(self._slots.get(port, {}).values())
 
-    def handle(self, port: type[Port], name: str | None, consumer: str, besides: str = "") -> Port:
-        """Return a consumer's handle, and remember whose it is."""
-        slot = self.slot(port, name, besides)
+    def handle(self, slot: Slot, consumer: str) -> Port:
+        """Return a consumer's handle of a slot in here, and remember whose it is."""
         self._consumers.setdefault(consumer, {})[slot] = None
         return slot.handle(consumer)
 

@@ -16,8 +16,9 @@ a list         exactly the hosts or paths in it, whatever was asked for
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import IntEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -87,6 +88,7 @@ LEVEL_GIVES: Mapping[Trust, frozenset[str]] = {
 """What a plugin may get of what it asks for, by its trust level alone."""
 
 
+@lru_cache(1_024)
 def default_trust(door: str, package: str | None = None) -> Trust:
     """Return the trust that comes with the door, before ``[trust]`` is asked.
 
@@ -141,18 +143,21 @@ class Grants:
 def grants_for(manifest: Manifest, trust: Trust, explicit: Mapping[str, Grant] | None = None) -> Grants:
     """Weigh a manifest's requests against its trust level and the user's explicit grants (the table above)."""
     said = explicit or {}
-    granted = {
-        name: _granted(getattr(manifest.capabilities, name), name in LEVEL_GIVES[trust], said.get(name))
-        for name in CAPABILITIES
-    }
-    limits: dict[str, Any] = {name: said[name] for name in LIMITS if name in said}
+    limits: dict[str, Any] = {name: said[name] for name in LIMITS if name in said} if said else {}
     return Grants(
         plugin=manifest.id,
         trust=trust,
         requested=manifest.capabilities,
-        granted=Capabilities(**granted),  # type: ignore[arg-type]  # LISTABLE keeps lists away from plain booleans
-        limits=attrs.evolve(manifest.limits, **limits),
+        granted=_capabilities(manifest.capabilities, LEVEL_GIVES[trust], said),
+        limits=attrs.evolve(manifest.limits, **limits) if limits else manifest.limits,
     )
+
+
+def _capabilities(requested: Capabilities, by_level: Collection[str], said: Mapping[str, Grant]) -> Capabilities:
+    if not said and len(by_level) == len(CAPABILITIES):
+        return requested
+    granted = {name: _granted(getattr(requested, name), name in by_level, said.get(name)) for name in CAPABILITIES}
+    return Capabilities(**granted)  # type: ignore[arg-type]  # LISTABLE keeps lists away from plain booleans
 
 
 def _granted(requested: bool | tuple[str, ...], by_level: bool, said: Grant | None) -> bool | tuple[str, ...]:

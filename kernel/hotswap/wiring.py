@@ -15,7 +15,6 @@ from dependency_injector import containers, providers
 from hotswap.config import Config, structure_config
 from hotswap.consumer import APPLICATION, Consumer
 from hotswap.errors import HotswapError, InjectionFailed, ProviderNotFound
-from hotswap.generation import Generation
 from hotswap.handles import port_methods
 from hotswap.hooks import Hooks, MethodHooks
 from hotswap.injection import Need, needs_of
@@ -35,7 +34,7 @@ class LiveMapping(Mapping[str, Port]):
         self._port = port
         self._consumer = consumer
 
-    def _names(self) -> list[str]:
+    def _names(self) -> Collection[str]:
         return self._consumer.others(self._port.PORT, self._wiring.names(self._port.PORT))
 
     def __getitem__(self, name: str) -> Port:
@@ -60,7 +59,16 @@ class Wiring(Switchboard):
         super().__init__(SlotTable(self._hooks_of), selected)
         self._hooks = hooks
         hooks.on_change.append(self._hooks_changed)
-        self.container = containers.DynamicContainer()
+        self._container: containers.DynamicContainer | None = None
+
+    @property
+    def container(self) -> containers.DynamicContainer:
+        """Return the container. It is filled when it is first asked for, and kept up to date from then on."""
+        if self._container is None:
+            self._container = containers.DynamicContainer()
+            for name, port in self._ports.items():
+                self._expose(self._container, port, self.providers(name))
+        return self._container
 
     def _hooks_of(self, port: type[Port]) -> dict[str, MethodHooks]:
         compiled = {each.name: self._hooks.for_method(port.PORT, each.name) for each in port_methods(port)}
@@ -72,33 +80,30 @@ class Wiring(Switchboard):
             for slot in self.slots.of_port(port):
                 slot.set_hooks(self._hooks_of(slot.port))
 
-    def switch(
-        self, ports: Collection[type[Port]], add: Collection[Generation], remove: Collection[Generation]
-    ) -> set[tuple[str, str]]:
+    def _follow(self, ports: Collection[type[Port]], changed: Mapping[str, Collection[str]]) -> None:
         """Do as the switchboard does, and give the container a provider for what is new."""
-        changed = super().switch(ports, add, remove)
-        for port in ports:
-            self._expose(port, None)
-            for name in sorted(name for of, name in changed if of == port.PORT):
-                self._expose(port, name)
-        return changed
+        super()._follow(ports, changed)
+        if self._container is not None:
+            for port in ports:
+                self._expose(self._container, port, changed.get(port.PORT, ()))
 
-    def _expose(self, port: type[Port], name: str | None) -> None:
-        """Make a handle a provider of the container: ``storage``, or ``storage__sqlite_storage`` for one by name.
+    def _expose(self, container: containers.DynamicContainer, port: type[Port], names: Iterable[str]) -> None:
+        """Make handles providers of the container: ``storage``, and ``storage__sqlite_storage`` for one by name.
 
         A port that is called like something the container has itself (``wire``) gets an underscore after its name.
         """
-        key = port.PORT if name is None else f"{port.PORT}__{name}"
-        key = re.sub(r"\W", "_", key)
-        key += "_" if hasattr(containers.DynamicContainer, key) else ""
-        if key not in self.container.providers:
-            setattr(self.container, key, providers.Object(self._handle(port, name, APPLICATION)))
+        for name in (None, *sorted(names)):
+            key = port.PORT if name is None else f"{port.PORT}__{name}"
+            key = re.sub(r"\W", "_", key)
+            key += "_" if hasattr(containers.DynamicContainer, key) else ""
+            if key not in container.providers:
+                setattr(container, key, providers.Object(self._handle(port, name, APPLICATION)))
 
     def _handle(self, port: type[Port], name: str | None, consumer: Consumer) -> Port:
         """Return a handle. What a plan opens is led to what that plan puts in force, before everybody else is."""
         besides = consumer.besides(port.PORT) if name is None else ""
         slot = self.slot(port, name, besides)
-        handle = self.slots.handle(port, name, consumer.key, besides)
+        handle = self.slots.handle(slot, consumer.key)
         coming = self.preview(slot, consumer.key)
         if coming is not None:
             slot.pin(consumer.key, coming)
@@ -120,13 +125,15 @@ class Wiring(Switchboard):
         return cast("P", self._handle(port, name, consumer))
 
     def _problem(
-        self, port: str, name: str | None, names: Iterable[str], consumer: Consumer = APPLICATION
+        self, port: str, name: str | None, names: Collection[str], consumer: Consumer = APPLICATION
     ) -> HotswapError | None:
         """Return why none of the providers called ``names`` would serve a consumer."""
         if name is not None:
-            names = list(names)
-            return None if name in names else ProviderNotFound(port, name, names)
-        chosen = self.choose(port, consumer.others(port, names), consumer.besides(port))
+            return None if name in names else ProviderNotFound(port, name, list(names))
+        if port in consumer.own:
+            chosen = self.choose(port, consumer.others(port, names), consumer.plugin)
+        else:
+            chosen = self.choose(port, names)
         return chosen if isinstance(chosen, HotswapError) else None
 
     def all(self, port: type[Port], consumer: Consumer = APPLICATION) -> Mapping[str, Port]:
@@ -165,17 +172,14 @@ class Wiring(Switchboard):
         context: PluginContext | None = None,
         expected: Mapping[str, Collection[str]] | None = None,
     ) -> T:
-        """Call ``target`` with its needs filled, through a dependency-injector factory; ``expected`` as in ``gaps``."""
+        """Call ``target`` with its needs filled; ``expected`` as in ``gaps``."""
         given: dict[str, object] = {}
         for each in needs:
             if not each.optional or each.port is None or self._is_there(each, expected, consumer):
                 given[each.parameter] = self._fill(each, consumer, config, context)
             elif not each.has_default:
                 given[each.parameter] = None
-        factory = providers.Factory(target)
-        factory.add_kwargs(**{key: providers.Object(value) for key, value in given.items()})
-        made: T = factory()
-        return made
+        return target(**given)
 
     def _is_there(self, need: Need, expected: Mapping[str, Collection[str]] | None, consumer: Consumer) -> bool:
         assert need.port is not None

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hotswap import (
+    HotswapError,
+    IsolationRequired,
     Kernel,
     NotOpenYet,
     PluginInitFailed,
     PluginLoadFailed,
+    PortAmbiguous,
     PortUnfilled,
     ProviderNotFound,
     Settings,
     State,
+    Trust,
 )  # fmt: skip
 from hotswap.boot import Backoff
 from hotswap_ports import Port
@@ -380,3 +386,77 @@ def test_lazy_is_the_default() -> None:
     assert Settings().activation == "lazy"
     assert issubclass(Clock, Port)
     assert Kernel is not None
+
+
+@pytest.mark.parametrize("activation", ["lazy", "eager"])
+@pytest.mark.parametrize("seed", range(6))
+async def test_what_is_in_use_does_not_depend_on_who_has_asked(tmp_path: Path, seed: int, activation: str) -> None:
+    """The provider in use stays when others come, whether or not anybody holds a handle or has called it."""
+    source = random.Random(seed)
+    names = ("ann", "bea", "cid", "dan")
+    for each in names:
+        greeter(tmp_path, each, each)
+    first = source.choice(names)
+    async with (
+        kernel(tmp_path, first, activation=activation) as held,
+        kernel(tmp_path, first, activation=activation) as unseen,
+    ):
+        handle = held.get(Greeter)
+        for _ in range(12):
+            plugin, step = source.choice(names), source.choice(("enable", "disable", "select", "select"))
+            for each in (held, unseen):
+                with suppress(HotswapError):
+                    if step == "select":
+                        await each.select(Greeter, plugin)
+                    else:
+                        await (each.enable if step == "enable" else each.disable)(plugin)
+            assert held.ports()["greeter"] == unseen.ports()["greeter"]
+            assert list(held.all(Greeter)) == list(unseen.all(Greeter))
+        serving = held.ports()["greeter"].serving
+        for call in (handle.greet("x"), unseen.get(Greeter).greet("x") if serving else handle.greet("x")):
+            if serving:
+                assert await call == f"{serving} x"
+            else:
+                with pytest.raises((PortUnfilled, PortAmbiguous)):
+                    await call
+
+
+async def test_nothing_is_made_of_what_rests_before_somebody_asks(tmp_path: Path) -> None:
+    """A port that nobody asks for has no handle; the container has a provider for it when somebody looks there."""
+    greeter(tmp_path, "english")
+    async with kernel(tmp_path, "english", **LAZY) as running:
+        assert running._wiring.slots.of_port("greeter") == []
+        assert running.ports()["greeter"].serving == "english"
+        assert running._wiring.slots.of_port("greeter") == []
+        assert set(running.container.providers) >= {"greeter", "greeter__english"}
+        assert await running.container.greeter__english().greet("x") == "hello x"
+        assert running.get(Greeter) is running.container.greeter()
+
+
+async def test_what_may_not_run_here_is_failed_and_the_others_rest(tmp_path: Path) -> None:
+    """One plugin that asks for isolation is left out with its error; nobody counts on it."""
+    for each in ("english", "french", "german"):
+        greeter(tmp_path, each)
+    trust = {"french": Trust.COMMUNITY}
+    async with kernel(tmp_path, "english", "french", "german", trust=trust, **LAZY) as running:
+        status = running.plugins()
+        assert [status[each].state for each in ("english", "french", "german")] == [
+            State.RESOLVED,
+            State.FAILED,
+            State.RESOLVED,
+        ]
+        assert isinstance(status["french"].error, IsolationRequired)
+        assert sorted(running.all(Greeter)) == ["english", "german"]
+        assert "french" not in [each.id for each in running._running.solution.plugins]
+        assert running._running.providers == {"greeter": ("english", "german")}
+
+
+async def test_looking_at_a_plugin_leads_nobody_elsewhere(tmp_path: Path) -> None:
+    """Of two that call a provider by one name the later one is reached, whoever was looked at first."""
+    for each in ("ann", "bea"):
+        greeter(tmp_path, each, each, provides={"greeter": {"class": "Hello", "name": "same"}})
+    for order in (("ann", "bea"), ("bea", "ann")):
+        async with kernel(tmp_path, "ann", "bea", **LAZY) as running:
+            for plugin in order:
+                assert running._lifecycle.dormant[plugin].manifest.id == plugin
+            assert await running.get(Greeter, "same").greet("x") == "bea x"

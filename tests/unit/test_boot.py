@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import traceback
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -361,3 +362,31 @@ async def test_a_lock_that_fits_decides_the_versions(tmp_path: Path) -> None:
     async with kernel(tmp_path, "english") as running:
         assert await running.get(Greeter).greet("x") == "one x"
         assert running.problems == ()
+
+
+async def test_what_failed_at_the_start_keeps_nothing_of_the_others(tmp_path: Path) -> None:
+    """The error of a plugin stays with its state, and others that came up beside it are gone when they are closed."""
+    greeter(tmp_path, "own", activation="eager")
+    wrong = {"config": {"schema": {"type": "object", "properties": {"size": {"type": "integer"}}}}}
+    greeter(tmp_path, "misconfigured", activation="eager", **wrong)
+    code = """
+        from tests.plugin_folder import Clock, Greeter
+
+        class Hello(Greeter):
+            def __init__(self, clock: Clock) -> None: ...
+            async def greet(self, name, *, loud=False): ...
+    """
+    write_plugin(tmp_path, "unfillable", code, activation="eager", provides={"greeter": "Hello"})
+    enabled = ("misconfigured", "own", "unfillable")
+    async with kernel(tmp_path, *enabled, config={"misconfigured": {"size": "large"}}) as running:
+        module = weakref.ref(running._lifecycle.instances["own"].prepared.loaded.module)  # type: ignore[arg-type]
+        await running.disable("own")
+        await asyncio.sleep(0)
+        gc.collect()
+        assert module() is None
+        errors = {each: running.plugins()[each].error for each in enabled}
+        assert {each: type(error).__name__ for each, error in errors.items()} == {
+            "misconfigured": "ConfigInvalid",
+            "own": "NoneType",
+            "unfillable": "InjectionFailed",
+        }

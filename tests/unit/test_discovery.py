@@ -159,14 +159,14 @@ def test_unreadable_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """A folder that may not be listed is reported, and the other doors are still looked behind."""
     plugin(tmp_path / "project" / "plugins" / "p")
     plugin(tmp_path / "home" / "plugins" / "u")
-    real = os.scandir
+    real = os.listdir
 
     def refusing(path: str) -> Any:
         if str(path).endswith(os.path.join("home", "plugins")):
             raise PermissionError(13, "Permission denied")
         return real(path)
 
-    monkeypatch.setattr(os, "scandir", refusing)  # as root, no mode keeps one out
+    monkeypatch.setattr(os, "listdir", refusing)  # as root, no mode keeps one out
     found = look(tmp_path)
     assert seen(found, tmp_path) == [("project", "project/plugins/p")]
     assert problems(found, tmp_path) == [

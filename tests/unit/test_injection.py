@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,57 @@ def test_settings_are_structured_or_a_mapping() -> None:
     assert needs_of(three) == (Need("config", "mapping", optional=True, has_default=True),)
     with pytest.raises(InjectionFailed, match="annotated with an attrs class or Mapping"):
         needs_of(four)
+
+
+class ByNames:
+    """A constructor whose annotations are names of classes, as most are."""
+
+    def __init__(self, it: Greeter, size: int = 3, *, clock: Clock, other: Clock = FALLBACK) -> None: ...  # type: ignore[assignment]
+
+
+class Unreadable(type):
+    """What makes objects of a class in its own way."""
+
+    def __call__(cls, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+
+def _with(**attributes: Any) -> type:
+    return type("ByNames", (ByNames,), attributes)
+
+
+@functools.wraps(ByNames.__init__)
+def _wrapping(*args: Any, **kwargs: Any) -> None: ...
+
+
+def _new(cls: type, it: Greeter) -> Any: ...
+
+
+def _no_parameters(self: Any) -> None: ...
+
+
+READ_ALIKE = [
+    ByNames, _with(), _with(__init__=_wrapping), _with(__init__=_no_parameters), Fallback, object,
+    _with(__signature__=inspect.Signature([inspect.Parameter("it", inspect.Parameter.KEYWORD_ONLY)])),
+    Unreadable("Unreadable", (ByNames,), {}), type("New", (), {"__new__": _new}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", READ_ALIKE, ids=str)
+def test_a_constructor_is_read_alike_the_quick_way_and_the_slow_one(
+    target: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names of classes are looked up without evaluating anything; what comes of it is what Python says of a class."""
+
+    def read() -> object:
+        try:
+            return needs_of(target)
+        except InjectionFailed as error:
+            return error.gaps
+
+    quick = read()
+    monkeypatch.setattr("hotswap.injection._plainly_asked", lambda target: None)
+    assert quick == read()
 
 
 def test_positional_parameters_and_starred_ones() -> None:

@@ -823,3 +823,25 @@ async def test_gaps_of_all_plugins_are_listed_before_the_first_is_constructed(tm
         with pytest.raises(InjectionFailed, match="own: missing: No enabled provider of 'greeter' is called 'french'"):
             await running.enable("own")
         assert journal(tmp_path, "first") == []
+
+
+async def test_a_plugin_that_opens_is_led_where_its_own_change_selects(tmp_path: Path) -> None:
+    """What a change selects holds for the plugins that it opens from their first call on."""
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "german", "hallo")
+    code = """
+        from hotswap_ports import Plugin
+        from tests.plugin_folder import Greeter
+
+        class Own(Plugin):
+            def __init__(self, greeter: Greeter):
+                self.greeter = greeter
+            async def start(self):
+                self.heard = await self.greeter.greet("you")
+    """
+    requires = {"greeter": ">=1"}
+    write_plugin(tmp_path, "own", code, python={"class_name": "Own"}, requires=requires, dependencies={"german": "*"})
+    async with kernel(tmp_path, "english", ports={"greeter": ("english",)}) as running:
+        await running.change(enable=["german", "own"], select={"greeter": ("german",)})
+        own: Any = running._lifecycle.instances["own"].plugin
+        assert own.heard == "hallo you"

@@ -216,6 +216,37 @@ def test_an_extension_module_goes_before_a_source_of_that_name(tmp_path: Path) -
     assert module.bisect_right([1, 2], 2) == 2
 
 
+@pytest.mark.parametrize("entry_point", ["code", "__init__.py"])
+def test_a_package_goes_before_a_source_of_that_name(tmp_path: Path, entry_point: str) -> None:
+    """Where both lie side by side, Python takes the package, and so does a load; a folder without code is none."""
+    files = {
+        "__init__.py": "from . import part, other",
+        "code.py": "from . import part, other",
+        "part.py": "WORD = 'source'",
+        "part/__init__.py": "WORD = 'package'",
+        "other.py": "WORD = 'source'",
+        "other/data.txt": "",
+    }
+    module = code_of(tmp_path, files, entry_point=entry_point)
+    assert (module.part.WORD, module.other.WORD) == ("package", "source")
+
+
+def test_a_load_that_writes_a_module_or_looks_elsewhere(tmp_path: Path) -> None:
+    """What an import itself brings about is seen by its next import statement."""
+    text = """
+        import pathlib
+        pathlib.Path(__file__).with_name("made.py").write_text("WORD = 'made'")
+        import importlib
+        importlib.invalidate_caches()
+        from . import made
+        __path__.insert(0, str(pathlib.Path(__file__).with_name("elsewhere")))
+        from . import part
+    """
+    files = {"__init__.py": text, "part.py": "WORD = 'here'", "elsewhere/part.py": "WORD = 'there'"}
+    module = code_of(tmp_path, files, entry_point="__init__.py")
+    assert (module.made.WORD, module.part.WORD) == ("made", "there")
+
+
 def test_a_module_that_was_written_after_the_load(tmp_path: Path) -> None:
     """A module that appears later is imported when it is first asked for, by Python's rules."""
     module = code_of(tmp_path, {"code.py": "def late():\n    from . import made\n    return made.WORD"})
@@ -478,3 +509,26 @@ async def test_beside_a_load_others_go_on(tmp_path: Path) -> None:
     path = write_plugin(tmp_path, "own", "import threading\nNAME = threading.current_thread().name")
     module: Any = (await load_beside(found(path), PORTS, 10)).module
     assert module.NAME == "hotswap: import own"
+
+
+def test_what_code_puts_into_sys_modules_goes_with_it(tmp_path: Path) -> None:
+    """Modules that are made by hand, and those that are imported when the load is long done, are dropped with it."""
+    code = """
+        import sys, types
+        from tests.plugin_folder import Greeter
+        sys.modules[__name__ + "_made"] = sys.modules[__package__ + ".made"] = types.ModuleType("made")
+        class Hello(Greeter):
+            async def greet(self, name, *, loud=False): ...
+        def late():
+            from . import beside
+    """
+    path = write_plugin(tmp_path, "own", code, provides={"greeter": "Hello"})
+    (path / "__init__.py").write_text("import sys, types\nsys.modules[__name__ + '.first'] = types.ModuleType('first')")
+    (path / "beside.py").write_text("")
+    before = loaded_names()
+    loaded = load(found(path), PORTS)
+    module: Any = loaded.module
+    module.late()
+    assert len(loaded_names()) == len(before) + 6
+    drop(loaded.root)
+    assert loaded_names() == before

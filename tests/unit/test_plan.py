@@ -10,7 +10,7 @@ from packaging.version import Version
 from hotswap import PortAmbiguous, PortUnfilled, Settings, State, Step
 from hotswap.dependants import dependants_of
 from hotswap.manifest.model import Dependency, HostRange, Manifest, Provide, Require
-from hotswap.plan import Running, make_plan, rebuild_steps
+from hotswap.plan import Reach, Running, make_plan, rebuild_steps
 from hotswap.resolver import Solution
 from hotswap.resolver.model import Chosen
 from hotswap.selection import choose
@@ -28,13 +28,11 @@ def provider(plugin: str, port: str, version: str = "1.0.0", **changes: Any) -> 
 
 def plan_of(running: list[Manifest], wanted: list[Manifest], serving: dict[str, str], **options: Any) -> list[str]:
     """Return the steps of a plan as text."""
-    plan = make_plan(
-        Running({each.id: each for each in running}, serving, 7),
-        Solution(tuple(Chosen(each.id, each.version, "wanted") for each in wanted)),
-        {each.id: each for each in wanted},
-        options.pop("settings", Settings(enabled=())),
-        options.pop("renew", {}),
-    )
+    before = Running({each.id: each for each in running}, serving, 7)
+    solution = Solution(tuple(Chosen(each.id, each.version, "wanted") for each in wanted))
+    reach = Reach.of_all(before, solution, {each.id: each for each in wanted})
+    settings = options.pop("settings", Settings(enabled=()))
+    plan = make_plan(before, solution, settings, options.pop("renew", {}), reach)
     assert plan.revision == 7
     assert bool(plan) is bool(plan.steps)
     return str(plan).splitlines()

@@ -186,7 +186,8 @@ async def test_cycles_of_clean_plugins_leave_nothing(tmp_path: Path) -> None:
     assert not cycles.residue
     assert calls == [["english", "other"]] * (25 + 3 + 3)
     grown = {each for each in cycles.grown_objects if each.startswith(("hotswap.", "hotswap_loaded."))}
-    kept = {"hotswap.proposals.Past", "hotswap.settings.Settings"}  # the last 50 states, to go back to
+    settings = {"hotswap.settings.Settings", "hotswap.entries.Entries", "hotswap.layered.Layered"}
+    kept = {"hotswap.proposals.Past", *settings}  # the last 50 states, to go back to
     assert grown <= kept | {"hotswap.resolver.model.Solution", "hotswap.resolver.model.Chosen"}
     assert str(cycles).splitlines()[-1].startswith("25 cycles; ")
 

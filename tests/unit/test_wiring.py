@@ -37,6 +37,26 @@ async def test_names_with_dashes_are_container_providers_with_underscores(tmp_pa
         running.container.unwire()
 
 
+async def test_the_container_shows_what_was_there_before_it_was_asked_for_and_what_comes_after(tmp_path: Path) -> None:
+    """It is one and the same container, whenever it is asked for, and also before the kernel is entered."""
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "german", "hallo")
+    running = kernel(tmp_path, "english", ports={"greeter": ("english",)})
+    async with running:
+        container = running.container
+        assert {"greeter", "greeter__english"} <= set(container.providers)
+        assert container.greeter() is running.get(Greeter)
+        await running.enable("german")
+        assert running.container is container
+        assert await container.greeter__german().greet("x") == "hallo x"
+        await running.select(Greeter, "german")
+        assert await container.greeter().greet("x") == "hallo x"
+    early = kernel(tmp_path, "english")
+    container = early.container
+    async with early:
+        assert await container.greeter__english().greet("x") == "hello x"
+
+
 class Wire(Port):
     """A port that is called like a method of the container."""
 

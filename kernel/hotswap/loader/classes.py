@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from importlib import import_module
 from types import ModuleType
+from typing import TypeGuard
 
 from hotswap.errors import PluginLoadFailed, nearest
 from hotswap.loader.entry_point import is_inside
@@ -21,7 +22,7 @@ def adapter_class(manifest: Manifest, module: ModuleType, provide: Provide, port
     """
     key = f"provides.{provide.port}"
     found = _class(manifest, module, provide.class_name, key)
-    if not issubclass(found, port):
+    if not _is_adapter(found, port):
         raise PluginLoadFailed(
             manifest.id,
             f"class {provide.class_name!r} is not a {port.__name__}",
@@ -53,6 +54,10 @@ def plugin_class(manifest: Manifest, module: ModuleType) -> type[Plugin]:
             "Make it a subclass of hotswap_ports.Plugin.",
         )
     return found
+
+
+def _is_adapter(found: type, port: type[Port]) -> TypeGuard[type[Port]]:
+    return port in found.__mro__ or issubclass(found, port)  # an abstract class remembers what it is asked of
 
 
 def _class(manifest: Manifest, module: ModuleType, dotted: str, key: str) -> type:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from itertools import count
 
 from attrs import frozen
@@ -35,7 +36,7 @@ def entry_point_of(found: Found, text: str) -> EntryPoint:
     One in a plain folder gets a root of its own each time.
     """
     inner = _dotted(text)
-    folder = os.path.abspath(found.path)
+    folder = os.path.abspath(found.folder)
     if found.package is None:
         root = f"{NAMESPACE}.{found.id.replace('-', '_')}_{next(_numbers)}"
         return EntryPoint(root, _join(root, inner), folder, has_own_name=True)
@@ -50,6 +51,7 @@ def is_inside(folder: str, dotted: str) -> bool:
     return os.path.isfile(f"{base}.py") or os.path.isfile(os.path.join(base, "__init__.py"))
 
 
+@lru_cache(256)
 def _dotted(text: str) -> str:
     """Return the dotted name below the plugin's folder; "" for the folder's own ``__init__``."""
     path = text.replace("\\", "/")

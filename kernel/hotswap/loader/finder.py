@@ -13,6 +13,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
 from hotswap.loader.module_set import ModuleSet, bind
+from hotswap.loader.names import names_with
 from hotswap.loader.traces import forget
 
 
@@ -61,15 +62,14 @@ class ModuleFinder:
 
     def complete(self, modules: ModuleSet) -> None:
         """Note that an import has come to its end."""
-        modules.complete = True
+        modules.end_import()
         if len(self._sets.get(modules.root, ())) > 1:
             for each in self._inside(modules):
                 bind(each, sys.modules.get(each))
 
     def _inside(self, modules: ModuleSet) -> list[str]:
         """Return the roots of other plugins that lie in the package of this one: they stay as they are."""
-        within = f"{modules.root}."
-        return [] if modules.has_own_name else [each for each in list(self._sets) if each.startswith(within)]
+        return [] if modules.has_own_name else names_with(list(self._sets), f"\n{modules.root}.")
 
     def withdraw(self, modules: ModuleSet) -> None:
         """Take a set out of force, wholly: what stepped aside for it has its names again.

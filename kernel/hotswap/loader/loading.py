@@ -103,7 +103,7 @@ def drop(root: str) -> None:
 async def _load_all(loadings: list[_Loading], seconds: float) -> list[Loaded | HotswapError]:
     outcomes: list[Loaded | HotswapError] = []
     for loading, answer in zip(loadings, await one_by_one(loadings, seconds=seconds), strict=True):
-        if isinstance(answer, Loaded | HotswapError):
+        if isinstance(answer, (Loaded, HotswapError)):  # a union would be made anew for each
             outcomes.append(answer)
         elif isinstance(answer, Overdue):
             reason = f"importing it took longer than {seconds:g} s"

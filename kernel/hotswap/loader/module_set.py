@@ -29,6 +29,7 @@ from importlib.util import spec_from_file_location
 from types import ModuleType
 from typing import Any
 
+from hotswap.loader.names import names_with
 from hotswap.loader.own_import import OwnImport
 from hotswap.loader.source import SourceLoader
 
@@ -53,7 +54,7 @@ class ModuleSet:
         """Its import has come to its end."""
         self._folder = folder
         self._builtins: dict[str, Any] | None = None if loader is None or self.has_own_name else dict(vars(builtins))
-        self._load = partial(loader, namespace=self._builtins) if loader else None
+        self._load = partial(loader, namespace=self._builtins) if loader and self._builtins else loader
         self._finders: dict[str, FileFinder] = {}
         self._aside: dict[str, ModuleType] = {}
 
@@ -102,13 +103,21 @@ class ModuleSet:
         for each in list(self._finders.values()):
             each.invalidate_caches()
 
+    def loaded(self, but: Collection[str] = ()) -> dict[str, ModuleType]:
+        """Return the modules of this set that stand in ``sys.modules``, each after those whose import it waited for."""
+        return loaded_below(self.root, but)
+
+    def end_import(self) -> None:
+        """Note that the import has come to its end."""
+        self.complete = True
+
     def step_aside(self, but: Collection[str] = ()) -> list[ModuleType]:
         """Leave ``sys.modules``, importers before what they import, and answer the own import statements from here.
 
         Args:
             but: roots inside this one whose modules are others'.
         """
-        self._aside = modules = loaded_below(self.root, but)
+        self._aside = modules = self.loaded(but)
         if self._builtins is not None:
             self._builtins["__import__"] = OwnImport(self.root, modules, self.find_spec)
         for name in reversed(modules):
@@ -137,7 +146,7 @@ class ModuleSet:
 def loaded_below(root: str, but: Collection[str] = ()) -> dict[str, ModuleType]:
     """Return the modules that are called ``root`` or lie in it, each after those whose import it waited for."""
     inside = f"{root}."
-    names = [each for each in list(sys.modules) if each.startswith(inside) or each == root]
+    names = [each for each in names_with(list(sys.modules), f"\n{root}") if each.startswith(inside) or each == root]
     others = tuple(f"{each}." for each in but)
     return {name: sys.modules[name] for name in names if name in sys.modules and not f"{name}.".startswith(others)}
 

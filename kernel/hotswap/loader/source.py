@@ -11,6 +11,7 @@ from __future__ import annotations
 import linecache
 import marshal
 import os
+import struct
 import sys
 import time
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -21,6 +22,7 @@ from typing import Any
 SAFE = 2
 """Seconds after the second of an edit in which no other edit can carry the same time: FAT counts in steps of two."""
 _HASH, _HASH_CHECKED = 0b01, 0b11
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
 class SourceLoader(SourceFileLoader):
@@ -28,11 +30,15 @@ class SourceLoader(SourceFileLoader):
 
     Args:
         namespace: what ``__builtins__`` is in the modules; None for everybody's.
+        cached: where the bytecode is kept; None where that is to be looked up.
     """
 
-    def __init__(self, name: str, path: str, namespace: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, name: str, path: str, namespace: dict[str, Any] | None = None, cached: str | None = None
+    ) -> None:
         super().__init__(name, path)
         self._namespace = namespace
+        self._cache = cached
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """Return the module, empty but for what ``__builtins__`` says."""
@@ -50,21 +56,18 @@ class CheckedLoader(SourceLoader):
         """Return the code of the source as it is now."""
         asked = time.time()
         source = os.stat(self.path)
-        cached = _cache_of(self.path)
+        cached = self._cache or cache_of(self.path)
         code = self._cached(cached, source) if cached else None
         return code or self._compiled(cached, source, asked)
 
     def _cached(self, cached: str, source: os.stat_result) -> CodeType | None:
         try:
-            with open(cached, "rb", buffering=0) as stream:
-                written = os.fstat(stream.fileno()).st_mtime
-                data = stream.read()
+            written, data = _contents(cached)
         except OSError:
             return None
-        flags = int.from_bytes(data[4:8], "little")
         if data[:4] != MAGIC_NUMBER:
             return None
-        if flags & _HASH:
+        if int.from_bytes(data[4:8], "little") & _HASH:
             trusted = data[8:16] == source_hash(self.get_data(self.path))
         else:
             trusted = data[8:16] == _stamp(source) and written >= int(source.st_mtime) + SAFE
@@ -98,11 +101,22 @@ class FreshLoader(CheckedLoader):
         return None
 
 
-def _cache_of(path: str) -> str | None:
+def cache_of(path: str) -> str | None:
+    """Return where the bytecode of a source is kept; None for nowhere."""
     try:
         return cache_from_source(path)
     except NotImplementedError:  # an interpreter that keeps no bytecode
         return None
+
+
+def _contents(path: str) -> tuple[float, bytes]:
+    """Return when a file was written, and what is in it."""
+    descriptor = os.open(path, _READ)
+    try:
+        found = os.fstat(descriptor)
+        return found.st_mtime, os.read(descriptor, found.st_size)
+    finally:
+        os.close(descriptor)
 
 
 def _moved(code: CodeType, path: str) -> CodeType:
@@ -117,5 +131,4 @@ def _flags(flags: int) -> bytes:
 
 def _stamp(source: os.stat_result) -> bytes:
     """Return what CPython keeps of a source in a ``.pyc``."""
-    numbers = (int(source.st_mtime), source.st_size)
-    return b"".join((each & 0xFFFFFFFF).to_bytes(4, "little") for each in numbers)
+    return struct.pack("<II", int(source.st_mtime) & 0xFFFFFFFF, source.st_size & 0xFFFFFFFF)

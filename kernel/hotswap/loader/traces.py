@@ -9,6 +9,8 @@ import typing
 from collections.abc import Collection
 from types import ModuleType
 
+from hotswap.loader.names import names_with
+
 
 def forget(root: str, modules: Collection[ModuleType], *, name_is_gone: bool) -> None:
     """Forget what is remembered of ``modules``, which lie below the module name ``root``.
@@ -29,14 +31,16 @@ def forget(root: str, modules: Collection[ModuleType], *, name_is_gone: bool) ->
 
 def _forget_generated_source(root: str) -> None:
     """Forget the text of methods that attrs generates: ``<attrs generated init root.module.Class>``."""
-    for each in [name for name in list(linecache.cache) if name.startswith("<") and f" {root}." in name]:
-        linecache.cache.pop(each, None)
+    for each in names_with(list(linecache.cache), f" {root}."):
+        if each.startswith("<"):
+            linecache.cache.pop(each, None)
 
 
 def _forget_loggers(root: str) -> None:
     """Forget the loggers that modules made by their names, and their parents' memory of them."""
     loggers = logging.Logger.manager.loggerDict
-    gone = [loggers.pop(name, None) for name in list(loggers) if name == root or name.startswith(f"{root}.")]
+    names = [each for each in names_with(list(loggers), f"\n{root}") if each == root or each.startswith(f"{root}.")]
+    gone = [loggers.pop(name, None) for name in names]
     parent = loggers.get(root.rpartition(".")[0])
     if isinstance(parent, logging.PlaceHolder):
         for each in gone:

@@ -6,6 +6,7 @@ What is read back is only checked to be of the right types; anything else is ``V
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ FORMAT = 1
 """Goes up with every change of what stands where."""
 
 _CAPABILITIES, _LIMITS, _METADATA, _BUILD, _TEST = Capabilities(), Limits(), Metadata(), Build(), TestCommands()
+_CONFIG = ConfigSpec()
+_MEMO = 16_384
 _NUMBERS = ("max_memory_mb", "max_cpu_seconds", "max_execution_seconds")
 _RATES = ("max_requests_per_minute", "max_fs_ops_per_minute", "max_tokens_per_minute")
 _SCOPED = ("network", "file_system_read", "file_system_write")
@@ -98,19 +101,14 @@ def _manifest(data: Any) -> Manifest:
     if form != FORMAT:
         raise ValueError(f"the format is {FORMAT}, not this one")
     id_, name, version, type_, description, author, license_, activation, dialect, path = _texts(texts)
-    oldest, newest, *tested = _texts(host)
     return Manifest(
         id_,
         name,
         version_of(version),
         version,
         type_,
-        HostRange(
-            version_of(oldest),
-            version_of(newest) if newest else None,
-            tuple([version_of(each) for each in tested]),
-        ),
-        None if python is None else _python(python),
+        _host(*_texts(host)),
+        None if python is None else _python(*_texts(python)),
         description,
         author,
         license_,
@@ -120,7 +118,7 @@ def _manifest(data: Any) -> Manifest:
         tuple([_dependency(*each) for each in _items(conflicts)]),
         _CAPABILITIES if capabilities is None else _capabilities(*capabilities),
         _LIMITS if limits is None else _limits(limits),
-        ConfigSpec() if config is None else _config(*config),
+        _CONFIG if config is None else _config(*config),
         _METADATA if about is None else _about(*about),
         _ACTIVATION[activation],  # type: ignore[arg-type]
         _DIALECT[dialect],  # type: ignore[arg-type]
@@ -142,9 +140,18 @@ def _texts(data: Any) -> list[str]:
     return data  # type: ignore[no-any-return]
 
 
-def _python(data: Any) -> PythonCode:
-    entry_point, class_name, version, *dependencies = _texts(data)
-    return PythonCode(entry_point, class_name or None, specifier_of(version), tuple(dependencies))
+# Manifests say the same of their host, their ports and each other, over and over: equal parts share one object.
+
+
+@lru_cache(_MEMO)
+def _host(oldest: str, newest: str, *tested: str) -> HostRange:
+    newest_version = version_of(newest) if newest else None
+    return HostRange(version_of(oldest), newest_version, tuple([version_of(each) for each in tested]))
+
+
+@lru_cache(_MEMO)
+def _python(entry_point: str, class_name: str, version: str, *dependencies: str) -> PythonCode:
+    return PythonCode(entry_point, class_name or None, specifier_of(version), dependencies)
 
 
 def _provide(port: Any, class_name: Any, name: Any, exclusive: Any) -> Provide:
@@ -152,11 +159,13 @@ def _provide(port: Any, class_name: Any, name: Any, exclusive: Any) -> Provide:
     return Provide(port, class_name, name, _BOOL[exclusive])
 
 
+@lru_cache(_MEMO)
 def _require(port: Any, versions: Any, rebind: Any, optional: Any) -> Require:
     _texts([port, versions])
     return Require(port, specifier_of(versions), _BOOL[optional], _REBIND[rebind])  # type: ignore[arg-type]
 
 
+@lru_cache(_MEMO)
 def _dependency(id_: Any, versions: Any, optional: Any) -> Dependency:
     _texts([id_, versions])
     return Dependency(id_, specifier_of(versions), _BOOL[optional])

@@ -187,3 +187,14 @@ class Manifest:
     def provides_port(self, port: str) -> bool:
         """Return whether any provider here is for ``port``."""
         return any(each.port == port for each in self.provides)
+
+    @property
+    def may_rest(self) -> bool:
+        """Whether nothing is lost when the plugin is opened by the first call that needs it.
+
+        So not one with a lifecycle of its own, nor one that provides nothing a call could come through. A plugin that
+        registers hooks in an adapter's constructor has to say ``activation = "eager"``.
+        """
+        if self.activation == "eager" or self.type == "hook" or not self.provides:
+            return False
+        return self.python is not None and self.python.class_name is None

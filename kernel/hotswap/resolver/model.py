@@ -73,15 +73,41 @@ class Chosen:
     """Each port it requires -> id of the plugin that fills it; None for an optional port that nobody fills."""
 
 
-@frozen
 class Solution:
     """Plugins in start order: what is required comes before what requires it, ties by id."""
 
-    plugins: tuple[Chosen, ...]
+    __slots__ = ("_plugins", "_read")
+
+    def __init__(self, plugins: tuple[Chosen, ...]) -> None:
+        self._plugins: tuple[Chosen, ...] | None = plugins
+        self._read: Callable[[], tuple[Chosen, ...]] = lambda: plugins
+
+    @classmethod
+    def later(cls, read: Callable[[], tuple[Chosen, ...]]) -> Solution:
+        """Return a solution that is read when somebody asks what it says."""
+        solution = cls(())
+        solution._plugins, solution._read = None, read
+        return solution
+
+    @property
+    def plugins(self) -> tuple[Chosen, ...]:
+        """The plugins, with the reason for each."""
+        if self._plugins is None:
+            self._plugins = self._read()
+        return self._plugins
 
     def versions(self) -> dict[str, Version]:
         """Return the version of each plugin, in start order."""
         return {each.id: each.version for each in self.plugins}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Solution) and (self is other or self.plugins == other.plugins)
+
+    def __hash__(self) -> int:
+        return hash(self.plugins)
+
+    def __repr__(self) -> str:
+        return f"Solution(plugins={self.plugins!r})"
 
 
 @frozen

@@ -29,8 +29,8 @@ unregisters the hub's plugin and registers another; iPOPO kills the hub's compon
 FLAT = {
     "select": Bound("select on a hub among {} plugins / among 10", 1.5, quick=3.0),
     "generation": Bound("a new generation of a hub among {} plugins / among 10", 1.5, quick=3.0),
-    "change": Bound("disable and enable beside a hub among {} plugins / among 10", 1.5),
-    "reload": Bound("reload of a hub among {} plugins / among 10", 1.5),
+    "change": Bound("disable and enable beside a hub among {} plugins / among 10", 1.5, quick=3.0),
+    "reload": Bound("reload of a hub among {} plugins / among 10", 1.5, quick=3.0),
 }
 """Case -> the bound on what it costs."""
 PEERS = {
@@ -40,14 +40,9 @@ PEERS = {
 """Module -> the bound on a select by the same in a peer."""
 
 
-def cases(size: int) -> list[str]:
-    """Return what is measured among so many plugins: what solves anew is looked at among 1,000 alone."""
-    return list(FLAT) if size == MANY else ["select", "generation"]
-
-
 def bounds() -> list[Bound]:
     """Return what is promised."""
-    flat = [FLAT[case].of(f"{size:,}") for size in (MANY, MOST) for case in cases(size)]
+    flat = [FLAT[case].of(f"{size:,}") for size in (MANY, MOST) for case in FLAT]
     return [*flat, *PEERS.values()]
 
 
@@ -105,8 +100,8 @@ def measure(quick: bool) -> Section:
     with worker("hotswap", FEW) as few:
         for size in (200,) if quick else (MANY, MOST):
             with worker("hotswap", size) as many:
-                for case in cases(size):
-                    found, held = ratio(many, few, case, case, rounds if case in cases(MOST) else 3)
+                for case in FLAT:
+                    found, held = ratio(many, few, case, case, rounds)
                     rows.append(FLAT[case].of(f"{size:,}").row(found, quick))
                     lines.append([rows[-1].name, shown(found), shown(held * 1e3)])
                 if size == MANY:

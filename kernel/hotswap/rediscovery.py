@@ -1,0 +1,42 @@
+"""One plugin read anew from disk, without a look at the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hotswap.catalog import Catalog, Found, discover
+from hotswap.discovery import MANIFEST, root_times
+from hotswap.manifest import Manifest
+from hotswap.settings import Settings
+
+
+def discover_again(
+    plugin: str, catalog: Catalog, settings: Settings, environ: Mapping[str, str] | None = None
+) -> tuple[Found, ...] | Catalog:
+    """Return the versions of a plugin as they are on disk now, or the whole catalog where more than they may be other.
+
+    While no folder of a door has changed no plugin has come or gone, and what a plugin's own folders hold is all there
+    is to read.
+    """
+    versions = catalog.versions(plugin)
+    folders = [str(each.path) for each in versions]
+    is_installed = any(each.door == "distribution" for each in versions)  # by whom is in no folder of a door
+    if folders and not is_installed and not catalog.problems and catalog.roots == root_times(catalog.roots):
+        read = [_manifest(each) for each in folders]
+        known = [each for each in read if each is not None and each.id == plugin]
+        if len({each.version for each in known}) == len(folders):
+            return tuple(
+                Found(manifest, each.door, each.path, each.package)
+                for manifest, each in zip(known, versions, strict=True)
+            )
+    return discover(settings, refresh=folders or True, environ=environ)
+
+
+def _manifest(folder: str) -> Manifest | None:
+    from hotswap.manifest.reader import read_manifest
+
+    try:
+        return read_manifest(Path(folder, MANIFEST))
+    except Exception:  # noqa: BLE001 - discover reads it again, and reports it
+        return None
