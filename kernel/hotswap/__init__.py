@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         StateNotFound,
         TeardownFailed,
         TrialRefused,
+        VersionStepTooSmall,
         WouldDeadlock,
     )
     from hotswap.kernel import Kernel, PortStatus, run
@@ -109,6 +110,7 @@ _MODULES = {
         "StateNotFound",
         "TeardownFailed",
         "TrialRefused",
+        "VersionStepTooSmall",
         "WouldDeadlock",
     ),
 }
@@ -172,6 +174,7 @@ __all__ = [
     "TrialStats",
     "Trust",
     "Verdict",
+    "VersionStepTooSmall",
     "Why",
     "WouldDeadlock",
     "__version__",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -362,3 +363,19 @@ def test_disabling_what_is_not_enabled_is_no_error(tmp_path: Path) -> None:
     done = call(project, "plugin", "disable", "memory")
     assert (done.exit_code, done.stderr) == (0, "memory is not enabled: there is nothing to disable.\n")
     assert call(project, "plugin", "disable", "memry").exit_code == 1
+
+
+def test_validate_compares_with_an_older_version(project: Path, tmp_path: Path) -> None:
+    """What changed is listed with its step; a breaking change that is called a patch is an error with the version."""
+    old = write_plugin(tmp_path / "old", "kept", STORAGE, type="storage", provides={"storage": "Kept"})
+    tables = {"type": "storage", "provides": {"storage": {"class": "Kept", "name": "another"}}}
+    new = write_plugin(tmp_path / "new", "kept", STORAGE, version="1.0.1", **tables)
+    result = call(project, "plugin", "validate", str(new), "--against", str(old))
+    assert result.exit_code == 1
+    assert "major: the provider kept of the port storage is gone" in result.stdout
+    assert "error[PLUG-045]: Plugin 'kept' 1.0.1 is a major step from 1.0.0, and not called one" in result.stderr
+    assert "Call it 2.0.0" in result.stderr
+    facts = json.loads(call(project, "plugin", "validate", str(new), "--against", str(old), "--json").stdout)
+    assert (facts["valid"], facts["step"]) == (False, "major")
+    write_plugin(tmp_path / "new", "kept", STORAGE, version="2.0.0", **tables)
+    assert call(project, "plugin", "validate", str(new), "--against", str(old)).exit_code == 0

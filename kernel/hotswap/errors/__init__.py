@@ -26,6 +26,7 @@ from hotswap.errors.plugins import (
     PluginLoadFailed,
     PluginNotFound,
     ResourceExhausted,
+    VersionStepTooSmall,
 )
 from hotswap.errors.ports import (
     HookAborted,
@@ -95,6 +96,7 @@ __all__ = [
     "StateNotFound",
     "TeardownFailed",
     "TrialRefused",
+    "VersionStepTooSmall",
     "WouldDeadlock",
     "error_classes",
     "nearest",

@@ -123,6 +123,24 @@ class ConfigInvalid(HotswapError):
         )
 
 
+class VersionStepTooSmall(HotswapError):
+    """What changed since an older version of a plugin is more than its new version says."""
+
+    code = "PLUG-045"
+
+    def __init__(self, plugin: str, old: str, new: str, least: str, step: str, reasons: Sequence[str]) -> None:
+        self.plugin = plugin
+        self.old = old
+        self.new = new
+        self.least = least
+        self.step = step
+        self.reasons = tuple(reasons)
+        super().__init__(
+            f"Plugin {plugin!r} {new} is a {step} step from {old}, and not called one: {'; '.join(self.reasons)}.",
+            f"Call it {least}, or take back what changed.",
+        )
+
+
 class IsolationRequired(HotswapError):
     """A plugin's trust level asks for a worker process, and none can be had."""
 

@@ -69,9 +69,10 @@ class Compared:
         enough = Step.PATCH if wanted is Step.MINOR and old.version.major == 0 else wanted
         if taken >= enough:
             return cls(found, wanted)
-        reasons = [each.text for each in found if each.step is wanted]
+        reasons = [each.text for each in found if each.step is wanted] or ["it goes back, or stays where it was"]
         least = least_version(old.version, wanted)
-        return cls(found, wanted, VersionStepTooSmall(new.id, old.raw_version, new.raw_version, least, wanted.label, reasons))
+        versions = (old.raw_version, new.raw_version, least)
+        return cls(found, wanted, VersionStepTooSmall(new.id, *versions, wanted.label, reasons))
 
 
 def changes(old: Manifest, new: Manifest) -> list[Change]:
