@@ -93,7 +93,9 @@ def project(root: Path, mode: str) -> Path:
     (root / "polite.py").write_text(CODE)
     (root / "tests" / "test_polite.py").write_text(TESTS)
     block = "asyncio" if mode == "anyio" else "anyio"
-    (root / "pytest.ini").write_text(f"[pytest]\n{mode}_mode = auto\naddopts = -q -p no:{block} -p no:cacheprovider\n")
+    lines = ["[pytest]", f"{mode}_mode = auto", f"addopts = -q -p no:{block} -p no:cacheprovider"]
+    lines += ["asyncio_default_fixture_loop_scope = function"] if mode == "asyncio" else []
+    (root / "pytest.ini").write_text("\n".join(lines))
     if mode == "anyio":
         (root / "tests" / "conftest.py").write_text(ANYIO)
     return root

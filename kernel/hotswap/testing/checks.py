@@ -52,7 +52,8 @@ def check(value: object, fields: Mapping[str, Any]) -> None:
         AssertionError: with a line for each field that is missing or not as wanted.
     """
     problems = [problem for name, wanted in fields.items() if (problem := _problem(value, name, wanted))]
-    assert not problems, "\n".join(problems)
+    if problems:
+        raise AssertionError("\n".join(problems))
 
 
 def _problem(value: object, name: str, wanted: Any) -> str:

@@ -140,7 +140,8 @@ class PluginHarness:
                 if each.error is not None:
                     each.error.__traceback__ = None
             left = await self._watch.residue()
-            assert not left, _told(left)
+            if left:
+                raise AssertionError(_told(left))
 
     async def _end(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
