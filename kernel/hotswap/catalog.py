@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from array import array
+import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,7 +121,10 @@ class Catalog:
         self._versions: dict[str, tuple[Found, ...]] = {}
         self._problems = list(problems)
         self._shadowed: list[Shadowed] = []
-        in_order = sorted(found, key=_door_rank)
+        in_order = list(found)
+        runs = [_rank(door) for door, _ in groupby(map(attrgetter("door"), in_order))]
+        if runs != sorted(runs):
+            in_order.sort(key=lambda each: _rank(each.door))
         if len({each.id for each in in_order}) == len(in_order):  # as it nearly always is
             self._versions = {each.id: (each,) for each in sorted(in_order, key=_id)}
             return
@@ -222,8 +225,8 @@ class Catalog:
             return None
         folders = "\0".join([os.fspath(each.folder) for each in founds])
         try:
-            numbers = array("q", chain.from_iterable(signatures)).tobytes()
-        except OverflowError:  # times of another age
+            numbers = struct.pack(f"{3 * len(founds)}q", *chain.from_iterable(signatures))
+        except struct.error:  # times of another age
             return None
         return sha256(folders.encode("utf-8", "surrogateescape") + numbers).hexdigest()
 
@@ -337,5 +340,5 @@ _id = attrgetter("id")
 _RANKS = {door: number for number, door in enumerate(DOORS)}
 
 
-def _door_rank(found: Found) -> int:
-    return _RANKS.get(found.door, len(DOORS))
+def _rank(door: str) -> int:
+    return _RANKS.get(door, len(DOORS))

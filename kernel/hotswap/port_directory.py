@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cache
 from typing import cast
 
 from packaging.version import Version
@@ -54,7 +55,7 @@ class PortDirectory:
     @staticmethod
     def own() -> list[type[Port]]:
         """Return the ports that hotswap brings along."""
-        return [each for name in hotswap_ports.__all__ if is_port(each := getattr(hotswap_ports, name))]
+        return list(_own())
 
     def get(self, name: str, *, where: str = "") -> type[Port]:
         """Return the port's class.
@@ -80,3 +81,8 @@ class PortDirectory:
 
     def __iter__(self) -> Iterator[type[Port]]:
         return iter(self._ports.values())
+
+
+@cache
+def _own() -> tuple[type[Port], ...]:
+    return tuple(each for name in hotswap_ports.__all__ if is_port(each := getattr(hotswap_ports, name)))
