@@ -6,7 +6,7 @@ import json
 import os
 import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, groupby
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,10 +121,7 @@ class Catalog:
         self._versions: dict[str, tuple[Found, ...]] = {}
         self._problems = list(problems)
         self._shadowed: list[Shadowed] = []
-        in_order = list(found)
-        runs = [_rank(door) for door, _ in groupby(map(attrgetter("door"), in_order))]
-        if runs != sorted(runs):
-            in_order.sort(key=lambda each: _rank(each.door))
+        in_order = sorted(found, key=_door_rank)
         if len({each.id for each in in_order}) == len(in_order):  # as it nearly always is
             self._versions = {each.id: (each,) for each in sorted(in_order, key=_id)}
             return
@@ -340,5 +337,5 @@ _id = attrgetter("id")
 _RANKS = {door: number for number, door in enumerate(DOORS)}
 
 
-def _rank(door: str) -> int:
-    return _RANKS.get(door, len(DOORS))
+def _door_rank(found: Found) -> int:
+    return _RANKS.get(found.door, len(DOORS))

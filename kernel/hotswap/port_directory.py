@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import cache
 from typing import cast
 
 from packaging.version import Version
@@ -83,6 +83,6 @@ class PortDirectory:
         return iter(self._ports.values())
 
 
-@cache
+@functools.cache
 def _own() -> tuple[type[Port], ...]:
     return tuple(each for name in hotswap_ports.__all__ if is_port(each := getattr(hotswap_ports, name)))
