@@ -68,9 +68,10 @@ class Activation:
                     continue
                 if found.id not in said:
                     trusted.add(by_door)
-            dormant[found.id] = found
+            plugin = found.id
+            dormant[plugin] = found
             for port, name in found.provides:
-                resting[port][name] = found.id
+                resting[port][name] = plugin
         ports = [life.ports.get(each) for each in sorted(resting)]
         life.dormant.rest(dormant)
         life.wiring.rest(ports, resting, life.dormant.__getitem__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from array import array
+import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import chain
@@ -245,8 +245,8 @@ class Catalog:
             return None
         folders = "\0".join([os.fspath(each.folder) for each in founds])
         try:
-            numbers = array("q", chain.from_iterable(signatures)).tobytes()
-        except OverflowError:  # times of another age
+            numbers = struct.pack(f"{3 * len(founds)}q", *chain.from_iterable(signatures))
+        except struct.error:  # times of another age
             return None
         return sha256(folders.encode("utf-8", "surrogateescape") + numbers).hexdigest()
 

@@ -13,7 +13,7 @@ import time
 import zlib
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -150,17 +150,16 @@ def _read(columns: list[list[Any]], body: memoryview) -> tuple[dict[str, Row], D
         raise TypeError("its columns are of other types")
     if sum(counts) != len(pairs) or min(counts, default=0) < 0:
         raise ValueError("its columns do not fit together")
-    provides: Iterable[Sequence[tuple[str, str]]] = zip(pairs, strict=True)
-    if counts.count(1) < len(counts):
-        provides = (pairs[start:end] for start, end in pairwise([0, *accumulate(counts)]))
+    pair = iter(pairs)
+    provides = [(next(pair),) if each == 1 else tuple(islice(pair, each)) for each in counts]
     for plugin, text in zip(ids, versions, strict=True) if "" in ids else ():
         if not plugin:
             "".join(json.loads(text))
     number = len(folders)
-    numbers = array("q", body[: 4 * 8 * number].tobytes())
-    signatures = zip(*(numbers[number * each : number * (each + 1)] for each in range(3)), strict=True)
-    ends = numbers[3 * number :]
-    rows = zip(signatures, ids, versions, provides, rests, (0, *ends[:-1]), ends, strict=True)
+    numbers = array("q", body[: 4 * 8 * number].tobytes()).tolist()
+    sizes, modified, changed, ends = (numbers[number * each : number * (each + 1)] for each in range(4))
+    signatures = zip(sizes, modified, changed, strict=True)
+    rows = zip(signatures, ids, versions, provides, rests, [0, *ends[:-1]], ends, strict=True)
     return dict(zip(folders, rows, strict=True)), Data(body[4 * 8 * number :])
 
 

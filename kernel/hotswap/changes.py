@@ -169,18 +169,24 @@ class Changes(Proposals):
         return await self.lifecycle.apply(plan, found, fresh=fresh, switched=lambda: self._commit(plan))
 
     def _commit(self, plan: Plan) -> None:
-        for each in set(plan.settings.disabled) - set(self.settings.disabled):
-            note = self.lifecycle.notes.get(each)
-            if note is not None and note.state in STUCK:
-                self.lifecycle.note(each, State.DISABLED, "disabled in the settings")
-        if plan.settings != self.settings or plan.solution != self.solution:
-            self.past.append(Past(self.revision, self.settings, self.solution))
-        self.settings = plan.settings
+        before, after = self.settings, plan.settings
+        if after.disabled is not before.disabled:
+            self._note_disabled(set(after.disabled) - set(before.disabled))
+        if after.ports != before.ports or after != before or plan.solution != self.solution:
+            self.past.append(Past(self.revision, before, self.solution))
+        self.settings = after
         self.solution = plan.solution
         self.providers = plan.providers
         self.revision += 1
         for tell in self.committed:
             tell()
+
+    def _note_disabled(self, plugins: Collection[str]) -> None:
+        """Note that plugins which could not be opened are not to be open any more."""
+        for each in plugins:
+            note = self.lifecycle.notes.get(each)
+            if note is not None and note.state in STUCK:
+                self.lifecycle.note(each, State.DISABLED, "disabled in the settings")
 
     async def configure(self, plugin: str, values: Mapping[str, Any]) -> Plan:
         """Change a plugin's settings."""

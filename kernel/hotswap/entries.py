@@ -72,20 +72,21 @@ class Entries(tuple[str, ...]):
 
         by_id, touched = self.by_id(), (*enable, *disable)
         left = [entry for plugin in touched if plugin in by_id for entry in by_id[plugin]]
-        after = Entries((*self._without(left), *enable.values()))
+        after = Entries(self._without(left) + tuple(enable.values()))
         closed = tuple(sorted({*disabled, *disable} - enable.keys()))
         after._by_id = by_id.changed({key: (entry,) for key, entry in enable.items()}, touched)
         ranges = {key: SpecifierSet(split_requirement(entry)[1]) for key, entry in enable.items()}
         after._wanted = closed, self.wanted(disabled).changed(ranges, touched)
         return after, closed
 
-    def _without(self, left: Sequence[str]) -> Sequence[str]:
+    def _without(self, left: Sequence[str]) -> tuple[str, ...]:
         if not left:
             return self
         if len(left) > _MANY:
             gone = set(left)
-            return [each for each in self if each not in gone]
-        kept = list(self)
+            return tuple([each for each in self if each not in gone])
+        kept: tuple[str, ...] = self
         for each in left:
-            kept.remove(each)
+            at = kept.index(each)
+            kept = kept[:at] + kept[at + 1 :]
         return kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -56,7 +57,7 @@ class PortDirectory:
     @staticmethod
     def own() -> list[type[Port]]:
         """Return the ports that hotswap brings along."""
-        return [each for name in hotswap_ports.__all__ if is_port(each := getattr(hotswap_ports, name))]
+        return list(_own())
 
     def get(self, name: str, *, where: str = "") -> type[Port]:
         """Return the port's class.
@@ -84,3 +85,8 @@ class PortDirectory:
 
     def __iter__(self) -> Iterator[type[Port]]:
         return iter(self._ports.values())
+
+
+@functools.cache
+def _own() -> tuple[type[Port], ...]:
+    return tuple(each for name in hotswap_ports.__all__ if is_port(each := getattr(hotswap_ports, name)))

@@ -275,14 +275,15 @@ class Proposals:
         wiring, steps = self.lifecycle.wiring, []
         selected = dict(wiring.selected)
         for port, names in select.items():
-            if not names or names[0] not in wiring.providers(port):
+            there = wiring.providers(port)
+            if not names or names[0] not in there:
                 return None
             serving = wiring.serving(port)
             before = "" if isinstance(serving, HotswapError) else serving.provider.name
             selected[port] = names
-            after = next(each for each in in_order(port, names, wiring.unwell) if each in wiring.providers(port))
+            after = next(each for each in in_order(port, names, wiring.unwell) if each in there)
             if before != after:
-                plugin = wiring.providers(port)[after].provider.plugin
+                plugin = there[after].provider.plugin
                 if plugin in self.lifecycle.dormant:
                     version = self.lifecycle.dormant[plugin].manifest.raw_version
                     steps.append(Step("start", plugin, after=version, reason=f"it is to serve {port}"))

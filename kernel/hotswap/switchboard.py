@@ -192,7 +192,7 @@ class Switchboard:
         self._keep_in_use(add)
         self._make = make
         for port, named in add.items():
-            self._resting.setdefault(port, {}).update(named)
+            self._resting[port] = {**self._resting[port], **named} if port in self._resting else dict(named)
         self._follow(ports, add)
 
     def made(self, generation: Generation, stand_in: StandIn) -> None:

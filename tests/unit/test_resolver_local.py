@@ -154,7 +154,7 @@ def test_most_changes_are_solved_locally() -> None:
     """Of changes to random graphs, in which nearly every shape is a rare one, many need no solving."""
     source = random.Random(5)
     told: Counter[str] = Counter()
-    for _ in range(2_000):
+    for _ in range(5_000):
         told += _told(lambda: source.randrange(256))
     for kind in ("enable", "disable", "select", "upgrade", "drop", "both"):
         assert told[f"{kind} locally"] > 4 * told[f"{kind} anew"], told

@@ -56,7 +56,7 @@ class _Step:
         self._let_go()
         for each in fillings:
             each.check()
-        for plugin in set(self._loose).difference(self._after.change.close):
+        for plugin in {*self._loose, *self._after.new}.difference(self._after.change.close):
             self._check_loose(plugin)
         for plugin in self._after.change.anew:
             self._check_read_anew(plugin)
@@ -179,7 +179,7 @@ class _Step:
         is_there = after.is_there(plugin)
         if is_there and after.is_core(plugin):
             return
-        for port in self._known.offers(plugin):
+        for port in self._offers(plugin) if plugin in after.new else self._known.offers(plugin):
             for each in after.askers_of(port):
                 filler = after.bound(each).get(port)
                 if filler is None or not asked(after.manifest(each), self._known.ports).get(port):
@@ -193,9 +193,12 @@ class _Step:
         after = self._after
         if plugin in after.new or plugin in after.request.excluded:
             return
-        offers = {each.port for manifest in after.request.versions.get(plugin, ()) for each in manifest.provides}
-        if not after.is_there(plugin) or (not offers <= set(self._known.offers(plugin)) and not after.is_core(plugin)):
+        more = self._offers(plugin).difference(self._known.offers(plugin))
+        if not after.is_there(plugin) or (more and not after.is_core(plugin)):
             raise Unsettled
+
+    def _offers(self, plugin: str) -> set[str]:
+        return {each.port for one in self._after.request.versions.get(plugin, ()) for each in one.provides}
 
     def _check_own(self, plugin: str, manifest: Manifest) -> None:
         """Hold what a plugin that comes says of others against the rules."""
