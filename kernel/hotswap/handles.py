@@ -102,7 +102,7 @@ async def {name}({parameters}):
         _hotswap_items = _hotswap_generation.target.{name}({arguments})
         async for _hotswap_item in _hotswap_items:
             yield _hotswap_item
-            if _hotswap_generation.cut:
+            if _hotswap_generation.cut and _hotswap_generation.is_cut(_hotswap_items):
                 raise _hotswap_generation.evicted("{name}")
     except _failures as _hotswap_error:
         _hotswap_generation.fail("{name}", _hotswap_error)
