@@ -38,6 +38,7 @@ class Changes(Proposals):
 
     def __init__(self, settings: Settings, planner: Planner, lifecycle: Lifecycle) -> None:
         super().__init__(settings, planner, lifecycle)
+        lifecycle.drain_timeout = settings.drain_timeout
         self.committed: list[Callable[[], None]] = []
         """Called after each change."""
         self._lock = asyncio.Lock()
@@ -176,6 +177,7 @@ class Changes(Proposals):
         if plan.settings != self.settings or plan.solution != self.solution:
             self.past.append(Past(self.revision, self.settings, self.solution))
         self.settings = plan.settings
+        self.lifecycle.drain_timeout = plan.settings.drain_timeout
         self.solution = plan.solution
         self.providers = plan.providers
         self.revision += 1

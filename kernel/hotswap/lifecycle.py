@@ -83,6 +83,8 @@ class Lifecycle:
         self.dormant = Sleepers(lambda found: load(found, ports))
         """Plugins that are in force and opened by the first call."""
         self.activation: Sleep | None = None
+        self.drain_timeout = 0.0
+        """Seconds, by the settings in force."""
         self._numbers = count(1)
         self._rebuilds: dict[str, dict[str, None]] = {}
         self._by_name: dict[tuple[str, str], set[str]] = {}
@@ -176,7 +178,7 @@ class Lifecycle:
 
         The plan named consumers before what they consume.
         """
-        drained = await asyncio.gather(*(each.drain(each.stack.seconds) for each in left.instances))
+        drained = await asyncio.gather(*(each.drain(self.drain_timeout) for each in left.instances))
         errors = [*left.errors, *(error for each in drained for error in each)]
         for instance in left.instances:
             errors += await self._close(instance)
@@ -242,12 +244,12 @@ class Lifecycle:
         add = [each for instance in opened for each in instance.generations]
         out = plan.subjects("stop", "replace") if self.dormant else ()
         asleep = [self.dormant.pop(each) for each in out if each in self.dormant]
-        remove = [each for instance in closing for each in instance.generations]
-        remove += [each for gone in asleep for each in gone.generations]
+        leaving = [each for instance in closing for each in instance.generations]
+        remove = leaving + [each for gone in asleep for each in gone.generations]
         if plan.selected is not self.wiring.selected:
             self.wiring.selected = plan.selected
         selects = [each for each in plan.subjects("select") if each in self.ports]
-        led = [(each.consumer.key, self.wiring.slots.led_to(each.consumer.key, remove)) for each in closing]
+        led = [(each.consumer.key, each.take_along(leaving)) for each in closing]
         self.wiring.switch(self.ports_of([*add, *remove], selects), add, remove)
         for gone in asleep:
             self.wiring.step_aside(gone.generations)
@@ -289,7 +291,7 @@ class Lifecycle:
 
     async def _close(self, instance: Instance) -> list[Exception]:
         """Close what is out of service, when the last call has left: those closed before may have called it."""
-        errors = await instance.drain(instance.stack.seconds)
+        errors = await instance.drain(self.drain_timeout)
         errors += await instance.close()
         if instance in self._leaving:
             self._leaving.remove(instance)
