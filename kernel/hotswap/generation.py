@@ -81,9 +81,9 @@ class Generation:
         """Raise ``error`` as the port's error, with the adapter's own as its cause.
 
         A cancellation of the calling task goes on as it is, as do ``KeyboardInterrupt`` and ``GeneratorExit``; a
-        ``CancelledError`` of the adapter's own making is a failure like any other, and so is ``SystemExit``: no adapter
-        ends its host. What the deadline of a drain cancelled is the call, and not the task that made it: that gets an
-        error.
+        ``CancelledError`` of the adapter's own making is a failure like any other, and so are ``SystemExit`` and
+        whatever else is no ``Exception``: no adapter ends its host. What the deadline of a drain cancelled is the call,
+        and not the task that made it: that gets an error.
         """
         if isinstance(error, KeyboardInterrupt | GeneratorExit):
             raise error

@@ -177,7 +177,7 @@ class SlotTable:
     def pinned_names(self, port: str, consumer: str) -> list[str]:
         """Return the names of a port's providers that a consumer reaches though its slots lead elsewhere."""
         slots = self._consumers.get(consumer, ())
-        named = [(each.name, each) for each in slots if each.name is not None and each.port.PORT == port]
+        named = [(each.name, each) for each in slots if port == each.port.PORT and each.name is not None]
         return [name for name, each in named if each.pinned(consumer) is not None]
 
     def release(self, consumer: str) -> None:
