@@ -16,12 +16,14 @@ from typing import Protocol, TypeAlias
 
 from attrs import frozen
 
+from hotswap.admission import is_exclusive
 from hotswap.catalog import Found
 from hotswap.config import Config
 from hotswap.dormant import Dormant, Sleepers
 from hotswap.errors import HookAborted, HotswapError
 from hotswap.generation import Generation
 from hotswap.guard import describe, let_go
+from hotswap.handover import stateful
 from hotswap.hooks import Hooks
 from hotswap.instance import Instance
 from hotswap.keeper import to_the_end
@@ -270,6 +272,15 @@ class Lifecycle:
         reasons = {step.subject: step.reason for step in plan.steps}
         for each in opened:
             self._enter(each, reasons.get(each.id, ""))
+
+    def would_wait_for(self, found: Found, within: Collection[Generation]) -> bool:
+        """Return whether a plugin is opened only when the calls in one of these generations have left."""
+        new = found.manifest
+        waited = [each for each in self._leaving if each.id == new.id and is_exclusive(new, new)]
+        old = self.instances.get(new.id)
+        if old is not None and (is_exclusive(old.manifest, new) or stateful(old.parts())):
+            waited.append(old)
+        return any(generation in within for each in waited for generation in each.generations)
 
     def has(self, plugin: str) -> bool:
         """Return whether a plugin is in force, open or waiting for its first call."""

@@ -75,6 +75,17 @@ def calls_around(generation: object) -> int:
     return found
 
 
+def generations_around() -> set[Any]:
+    """Return the generations inside of which the code that asks runs."""
+    found: set[Any] = set()
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if GENERATION in frame.f_code.co_varnames and (generation := frame.f_locals.get(GENERATION)) is not None:
+            found.add(generation)
+        frame = frame.f_back
+    return found
+
+
 def came_from_elsewhere(error: BaseException, provider: object) -> bool:
     """Return whether an error, or what led to it, was raised inside a call to another provider than this one.
 

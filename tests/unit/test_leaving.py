@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from attrs import evolve
+from loguru import logger
 
-from hotswap import CallEvicted, Kernel, State, TeardownFailed
+from hotswap import CallEvicted, Kernel, State, TeardownFailed, WouldDeadlock
+from hotswap_ports import HookEvent
 from tests.plugin_folder import Clock, Greeter, gate, greeter, kernel, probing, reached, write_plugin
 
 TICKER = """
@@ -101,3 +103,85 @@ async def test_the_drain_timeout_in_force_counts(tmp_path: Path) -> None:
             await running.disable("ticker")
         with pytest.raises(CallEvicted):
             await call
+
+
+@pytest.mark.parametrize("closes", ["", "raise"])
+async def test_a_change_asked_for_within_a_call_of_what_leaves_does_not_wait_for_it(
+    tmp_path: Path, closes: str
+) -> None:
+    """Whoever asks goes on after the switch, others wait for the end; what goes wrong after the switch is logged."""
+    greeter(tmp_path, "english")
+    ticker(tmp_path, MAPPING.replace('["english", "french"]', '["english"]'), requires={"greeter": ">=1"})
+    said: list[str] = []
+    sink = logger.add(lambda message: said.append(message.record["message"]), level="WARNING")
+    config = probing(tmp_path, ticker={"closed": closes})
+    others: list[asyncio.Task[Any]] = []
+    async with kernel(tmp_path, "english", "ticker", config=config) as running:
+
+        async def ask(event: HookEvent) -> None:
+            if not others:
+                others.append(asyncio.create_task(running.disable("ticker")))
+                await asyncio.sleep(0)
+                plan = await running.disable("ticker")
+                assert plan.subjects("stop") == ["ticker"]
+                assert running.plugins()["ticker"].state is State.DRAINING
+                assert not others[0].done()
+
+        running.on("pre_greeter.greet", ask)
+        async with asyncio.timeout(5):
+            assert await running.get(Clock).now() == 1.0
+            [outcome] = await asyncio.gather(*others, return_exceptions=True)
+        assert [each.error for each in running.hooks.record.failures] == []
+        assert isinstance(outcome, TeardownFailed) is bool(closes)
+        assert running.plugins()["ticker"].state is State.DISABLED
+    logger.remove(sink)
+    logged = [each for each in said if each.startswith("A change that a call had asked for ended with an error")]
+    assert len(logged) == bool(closes)
+
+
+async def test_a_consumer_may_ask_for_what_rebuilds_it(tmp_path: Path) -> None:
+    """It is rebuilt when the call that asked has left."""
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "french", "salut")
+    ticker(tmp_path, MAPPING, requires={"greeter": {"version": ">=1", "rebind": "rebuild"}})
+    asked: list[str] = []
+    selected = {"greeter": ("english",)}
+    async with kernel(tmp_path, "english", "french", "ticker", ports=selected) as running:
+        number = running._lifecycle.instances["ticker"].number
+
+        async def ask(event: HookEvent) -> None:
+            if not asked:
+                asked.append("once")
+                await running.reload("english")
+
+        running.on("pre_greeter.greet", ask)
+        async with asyncio.timeout(5):
+            await running.get(Clock).now()
+            while running._lifecycle.instances["ticker"].number == number:
+                await asyncio.sleep(0.01)
+            while running._lifecycle._leaving:
+                await asyncio.sleep(0.01)
+
+
+async def test_what_has_to_be_empty_first_is_not_replaced_from_within(tmp_path: Path) -> None:
+    """A plugin that cannot be open twice would wait for the call that asks: it is refused, and the call goes on."""
+    greeter(tmp_path, "english")
+    capabilities = {"config_access": True}
+    code = TICKER + MAPPING.replace('["english", "french"]', '["english"]')
+    provides = {"clock": {"class": "Own", "exclusive": True}}
+    write_plugin(tmp_path, "ticker", code, provides=provides, requires={"greeter": ">=1"}, capabilities=capabilities)
+    refused: list[str] = []
+    async with kernel(tmp_path, "english", "ticker", config=probing(tmp_path, ticker={})) as running:
+
+        async def ask(event: HookEvent) -> None:
+            with pytest.raises(WouldDeadlock, match="'ticker' cannot be replaced while calls are inside") as error:
+                await running.reload("ticker")
+            refused.append(error.value.hint)
+
+        off = running.on("pre_greeter.greet", ask)
+        async with asyncio.timeout(5):
+            assert await running.get(Clock).now() == 1.0
+            assert len(refused) == 1
+            off()
+            await running.reload("ticker")
+            assert await running.get(Clock).now() == 1.0
