@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import count
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
@@ -37,7 +38,7 @@ from hotswap.prepared import Prepared
 from hotswap.settings import Settings
 from hotswap.states import State
 from hotswap.wiring import Wiring
-from hotswap_ports import Port
+from hotswap_ports import NotReady, Port
 
 
 @frozen
@@ -117,6 +118,7 @@ class Lifecycle:
             HotswapError, NotReady: it could not be done, and everything is as it was; a note says what was undone.
         """
         replaced, stopped = plan.subjects("replace"), plan.subjects("stop")
+        await self._wake_along(stopped, replaced)
         kept = [each for each in (*stopped, *replaced) if each in self.dormant]
         try:
             starting = plan.subjects("start", "replace")
@@ -131,6 +133,21 @@ class Lifecycle:
             for each in kept:
                 if self.activation is not None:
                     self.activation.let(each)
+
+    async def _wake_along(self, stopped: Collection[str], replaced: Collection[str]) -> None:
+        """Wake what stops and was never called, where what leaves with it may call it until it is closed."""
+        tried: set[str] = set()
+        while self.activation is not None and self.dormant:
+            leaving = [self.instances[each] for each in (*stopped, *replaced) if each in self.instances]
+            asleep = [self.dormant[each] for each in stopped if each in self.dormant and each not in tried and leaving]
+            resting = [generation for each in asleep for generation in each.generations]
+            needed = {led.provider.plugin for each in leaving for _, led in each.take_along(resting)}
+            if not needed:
+                return
+            tried |= needed
+            for plugin in needed:
+                with suppress(HotswapError, NotReady):  # a call that needs it is told
+                    await self.activation.wake(plugin)
 
     async def _wake_for(self, plan: Plan, found: Mapping[str, Found], kept: Collection[str]) -> None:
         """Keep asleep what the plan takes out of force, and wake what it starts or needs before it starts others."""

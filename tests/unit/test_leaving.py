@@ -185,3 +185,36 @@ async def test_what_has_to_be_empty_first_is_not_replaced_from_within(tmp_path: 
             off()
             await running.reload("ticker")
             assert await running.get(Clock).now() == 1.0
+
+
+@pytest.mark.parametrize("code", [MAPPING, "HANDLE"])
+async def test_what_leaves_and_was_never_called_is_reached_as_well(tmp_path: Path, code: str) -> None:
+    """A provider that rests is opened when a plugin that leaves with it may still call it."""
+    handle = """
+        from tests.plugin_folder import Clock, Greeter, behave
+        from hotswap_ports import PluginContext
+
+        class Own(Clock):
+            def __init__(self, context: PluginContext, greeter: Greeter) -> None:
+                self.context, self.greeter = context, greeter
+            async def now(self):
+                await behave(self.context, "now")
+                return float(len(await self.greeter.greet("x")))
+    """
+    greeter(tmp_path, "english")
+    tables: dict[str, Any] = {"provides": {"clock": "Own"}, "requires": {"greeter": ">=1"}}
+    source = handle if code == "HANDLE" else TICKER + code.replace('["english", "french"]', '["english"]')
+    write_plugin(tmp_path, "ticker", source, capabilities={"config_access": True}, **tables)
+    config = probing(tmp_path, ticker={"now": "gate"})
+    async with kernel(tmp_path, "english", "ticker", config=config, activation="lazy") as running:
+        call = asyncio.create_task(running.get(Clock).now())
+        await reached(str(tmp_path), "ticker.now")
+        assert running.plugins()["english"].state is State.RESOLVED
+        change = asyncio.create_task(running.disable("english", cascade=True))
+        while running.plugins()["ticker"].state is not State.DRAINING:
+            await asyncio.sleep(0)
+        gate(str(tmp_path), "ticker.now").set()
+        assert await call == (7.0 if code == "HANDLE" else 1.0)
+        await change
+        states = {each: running.plugins()[each].state for each in ("english", "ticker")}
+        assert set(states.values()) == {State.DISABLED}
