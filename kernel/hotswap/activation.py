@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from hotswap.catalog import Found
 from hotswap.consumer import Consumer
 from hotswap.dormant import Asleep, Dormant, Resting
-from hotswap.errors import InjectionFailed, IsolationRequired
+from hotswap.errors import InjectionFailed, IsolationRequired, KernelNotRunning
 from hotswap.generation import Generation
 from hotswap.keeper import to_the_end
 from hotswap.lifecycle import Lifecycle
@@ -22,6 +22,7 @@ from hotswap.prepared import check_trust, prepare
 from hotswap.settings import Settings
 from hotswap.slots import Slot
 from hotswap.states import State
+from hotswap.undo import cancelling
 from hotswap_ports import Port
 
 
@@ -46,6 +47,7 @@ class Activation:
         self._settings = settings
         self._failed = failed
         self._waking: dict[str, asyncio.Task[None]] = {}
+        self._stopped = False
         self._kept: dict[str, asyncio.Event] = {}
         """Plugins that a change keeps asleep."""
         lifecycle.activation = self
@@ -91,6 +93,7 @@ class Activation:
 
         Raises:
             HotswapError, NotReady: it could not be opened.
+            KernelNotRunning: the kernel was left meanwhile.
         """
         while (kept := self._kept.get(plugin)) is not None:
             await kept.wait()
@@ -98,11 +101,19 @@ class Activation:
         if dormant is None:
             return
         task = self._waking.get(plugin)
+        if task is None and self._stopped:
+            raise KernelNotRunning(f"it was left before {plugin!r} was open")
         if task is None:
             task = asyncio.create_task(self._wake(dormant), name=f"hotswap: wake {plugin}")
             self._waking[plugin] = task
             task.add_done_callback(lambda done: self._done(plugin, done))
-        await asyncio.shield(task)
+        before = cancelling()
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if cancelling() > before or not task.cancelled():
+                raise
+            raise KernelNotRunning(f"it was left before {plugin!r} was open") from None
 
     def _done(self, plugin: str, task: asyncio.Task[None]) -> None:
         self._waking.pop(plugin, None)
@@ -156,6 +167,7 @@ class Activation:
 
     async def stop(self) -> None:
         """Wake nobody any more; what is being opened is undone."""
+        self._stopped = True
         tasks = list(self._waking.values())
         for each in tasks:
             each.cancel()

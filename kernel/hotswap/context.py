@@ -18,6 +18,7 @@ from hotswap.tracing import PluginTracer
 from hotswap_ports.ai import AIProvider
 from hotswap_ports.hooks import Handler, HookContext
 from hotswap_ports.plugin import PluginContext
+from hotswap_ports.port import Port
 from hotswap_ports.storage import Storage
 
 
@@ -154,6 +155,12 @@ class Context(PluginContext):
 
     def allows(self, capability: str, item: str | None = None) -> bool:
         return self._grants.allows(capability, item)
+
+    @property
+    def lends(self) -> list[type[Port]]:
+        """Return the ports that it hands out, of those that were granted."""
+        lent: list[tuple[str, type[Port]]] = [("storage_access", Storage), ("llm_access", AIProvider)]
+        return [port for capability, port in lent if self._grants.allows(capability)]
 
     @property
     def watches_config(self) -> bool:

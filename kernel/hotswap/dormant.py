@@ -12,7 +12,7 @@ from contextlib import aclosing
 from typing import Any
 
 from hotswap.catalog import Found
-from hotswap.errors import HotswapError, NotOpenYet
+from hotswap.errors import HotswapError, KernelNotRunning, NotOpenYet
 from hotswap.generation import Generation, Provider
 from hotswap.loader import Loaded
 from hotswap.manifest import Manifest
@@ -151,6 +151,8 @@ class Asleep:
         """Have the plugin opened. Where that fails and another provider serves the slot now, that one gets the call."""
         try:
             await self._wake(self._dormant.id)
+        except KernelNotRunning:
+            raise
         except (HotswapError, NotReady):
             if not self._slot.filled:
                 raise

@@ -146,7 +146,7 @@ class Opening:
             hold = Hold(each, seconds)
             self._holds.append(hold)
             self._life.wiring.stand_in(each, partial(_held, hold))
-        self.errors += await old.drain(old.stack.seconds)
+        self.errors += await old.drain(self._plan.settings.drain_timeout)
 
     def end(self) -> None:
         """The switch is done: let the calls that wait go on to what is new."""

@@ -15,6 +15,7 @@ from hotswap import (
     HotswapError,
     IsolationRequired,
     Kernel,
+    KernelNotRunning,
     NotOpenYet,
     PluginInitFailed,
     PluginLoadFailed,
@@ -358,14 +359,15 @@ async def test_what_stands_on_an_adapters_class_can_be_read_before_it_is_open(tm
 
 
 async def test_leaving_while_a_plugin_is_woken_undoes_it(tmp_path: Path) -> None:
-    """A kernel that is left while a call wakes a plugin closes what was begun; the call gets an error."""
+    """A kernel that is left while calls wake a plugin closes what was begun; the calls say that it is not running."""
     noting(tmp_path, "rested")
     config = probing(tmp_path, rested={"enter": "hang"})
     async with kernel(tmp_path, "rested", config=config, **LAZY) as running:
-        call = asyncio.create_task(running.get(Greeter).greet("x"))
+        calls = [asyncio.create_task(running.get(Greeter).greet("x")) for _ in range(2)]
         await reached(str(tmp_path), "rested.enter")
-    result = (await asyncio.gather(call, return_exceptions=True))[0]
-    assert isinstance(result, BaseException)
+    for each in await asyncio.gather(*calls, return_exceptions=True):
+        assert isinstance(each, KernelNotRunning), each
+        assert str(each) == "The kernel is not running: it was left before 'rested' was open."
     assert not [each for each in asyncio.all_tasks() if each.get_name().startswith("hotswap")]
 
 

@@ -113,12 +113,12 @@ class CallCancelled(HotswapError):
 
 
 class WouldDeadlock(HotswapError):
-    """A blocking call was made on the event loop that was to answer it."""
+    """What was asked for would wait for whoever asks, as a blocking call does on the loop that is to answer it."""
 
     code = "PLUG-041"
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "", hint: str = "") -> None:
         super().__init__(
-            "A blocking call was made on the kernel's own event loop, which would wait for itself.",
-            "Await the live handle there, or call from a thread: `await asyncio.to_thread(function)`.",
+            what or "A blocking call was made on the kernel's own event loop, which would wait for itself.",
+            hint or "Await the live handle there, or call from a thread: `await asyncio.to_thread(function)`.",
         )

@@ -8,18 +8,25 @@ from hotswap.errors.base import HotswapError, says
 
 
 class DrainTimeout(HotswapError):
-    """Calls were still inside an old generation at its deadline, and were cancelled."""
+    """Calls were still inside an old generation at its deadline. Those that led to a task were cancelled."""
 
     code = "PLUG-016"
 
-    def __init__(self, provider: str, seconds: float, calls: Sequence[str]) -> None:
+    def __init__(self, provider: str, seconds: float, calls: Sequence[str], untraced: int = 0) -> None:
         self.provider = provider
         self.seconds = seconds
         self.calls = tuple(calls)
-        lines = "".join(f"\n  - {call}" for call in self.calls)
+        self.untraced = untraced
+        """How many more led to no task."""
+        late, found = f"did not leave {provider!r} within {seconds:g} s and", []
+        if calls or not untraced:
+            lines = "".join(f"\n  - {call}" for call in self.calls)
+            found.append(f"{len(self.calls)} call(s) {late} were cancelled:{lines}")
+        if untraced:
+            text = "They were not cancelled, and it is closed while they are inside."
+            found.append(f"{untraced} call(s) {late} could not be traced to a task. {text}")
         super().__init__(
-            f"{len(self.calls)} call(s) did not leave {provider!r} within {seconds:g} s and were cancelled:{lines}",
-            "Give calls like these more time with `drain_timeout` under [plugins] in hotswap.toml.",
+            "\n".join(found), "Give calls like these more time with `drain_timeout` under [plugins] in hotswap.toml."
         )
 
 
