@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import AsyncGeneratorType, FrameType
@@ -55,14 +54,19 @@ def calls_inside(generation: object) -> list[Inside]:
     return found + list(_idle_streams(generation))
 
 
-def is_inside(generation: object) -> bool:
-    """Return whether the code that asks runs within a call that is inside ``generation``."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if _is_call(frame, generation):
-            return True
-        frame = frame.f_back
-    return False
+def generation_of(frame: FrameType) -> object | None:
+    """Return the generation that a frame is a call inside; None where it is none."""
+    return frame.f_locals.get(GENERATION) if GENERATION in frame.f_code.co_varnames else None
+
+
+def frames(task: asyncio.Task[Any]) -> Iterator[FrameType]:
+    """Yield the frames of a task that waits, from the outermost to the innermost."""
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        frame = _frame(awaited)
+        if frame is not None:
+            yield frame
+        awaited = _next_awaited(awaited)
 
 
 def came_from_elsewhere(error: BaseException, provider: object) -> bool:
@@ -96,18 +100,14 @@ def _of_task(task: asyncio.Task[Any], generation: object) -> Iterator[Inside]:
 
     A call may come through more than one handle on its way, where it had to wait, say: the first knows whose it is.
     """
-    awaited: Any = task.get_coro()
     caller = consumer = ""
-    while awaited is not None:
-        frame = _frame(awaited)
-        if frame is not None:
-            if not frame.f_code.co_filename.startswith((_HANDLE, _KERNEL)):
-                consumer, caller = "", f"{frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
-            consumer = consumer or _consumer(frame)
-            if _is_call(frame, generation):
-                yield _inside(frame, consumer, caller, task)
-                return
-        awaited = _next_awaited(awaited)
+    for frame in frames(task):
+        if not frame.f_code.co_filename.startswith((_HANDLE, _KERNEL)):
+            consumer, caller = "", f"{frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
+        consumer = consumer or _consumer(frame)
+        if _is_call(frame, generation):
+            yield _inside(frame, consumer, caller, task)
+            return
 
 
 def _consumer(frame: FrameType) -> str:
@@ -131,7 +131,7 @@ def _idle_streams(generation: object) -> Iterator[Inside]:
 
 
 def _is_call(frame: FrameType, generation: object) -> bool:
-    return GENERATION in frame.f_code.co_varnames and frame.f_locals.get(GENERATION) is generation
+    return generation_of(frame) is generation
 
 
 def _frame(awaited: Any) -> FrameType | None:
