@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 
 from hotswap.generation import Generation, Provider
@@ -20,6 +20,8 @@ class Ahead:
         """Port -> the generations that come for it, by name."""
         self.consumers: set[str] = set()
         """Keys of the generations of plugins that are opened."""
+        self.inside: Callable[[], bool] = lambda: False
+        """Tells of the current call whether it is made within one that has to leave before the change goes on."""
 
     def add(self, generations: Iterable[Generation]) -> None:
         """Add what was opened."""
@@ -27,8 +29,8 @@ class Ahead:
             self.coming.setdefault(each.provider.port, {})[each.provider.name] = each
 
     def waits(self) -> bool:
-        """Return whether the current call is made by what is being opened: the change waits for it."""
-        return opener.get() in self.consumers
+        """Return whether the change waits for the current call, so that this must not wait for the change."""
+        return opener.get() in self.consumers or self.inside()
 
     def instead_of(self, provider: Provider) -> Generation | None:
         """Return what comes for a provider, if that is open."""

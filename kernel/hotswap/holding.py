@@ -20,18 +20,13 @@ from hotswap_ports import Port
 
 
 class Held:
-    """The generations that get no new calls in one change.
+    """The generations that get no new calls in one change."""
 
-    Args:
-        ahead: what the change opens.
-    """
-
-    def __init__(self, ahead: Ahead) -> None:
-        self.ahead = ahead
+    def __init__(self) -> None:
         self.generations: list[Generation] = []
 
-    def waits(self) -> bool:
-        """Return whether the change waits for the current call: it is made within one that has yet to leave."""
+    def surround(self) -> bool:
+        """Return whether the current call is made within one that is inside one of them."""
         return any(each.leases for each in self.generations) and runs_within(self._is_inside)
 
     def _is_inside(self, frame: FrameType) -> bool:
@@ -47,16 +42,16 @@ class Hold(Gate):
 
     Args:
         held: the generation that is about to leave.
-        among: all that is held in the same change.
+        ahead: what the change puts in force.
         seconds: how long a call waits.
     """
 
-    def __init__(self, held: Generation, among: Held, seconds: float) -> None:
+    def __init__(self, held: Generation, ahead: Ahead, seconds: float) -> None:
         super().__init__(seconds)
         self.held = held
         self.over = False
         """Set when it takes no call any more: its state is handed over, or it is being closed."""
-        self._among = among
+        self._ahead = ahead
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
 
     async def way(self, method: str) -> Generation | None:
@@ -74,12 +69,11 @@ class Hold(Gate):
 
     def _at_once(self, method: str) -> Generation | None:
         """Return where a call goes that the change waits for; None: the change does not."""
-        opens = self._among.ahead.waits()
-        if not opens and not self._among.waits():
+        if not self._ahead.waits():
             return None
         if not self.over:
             return self.held
-        coming = self._among.ahead.instead_of(self.held.provider) if opens else None
+        coming = self._ahead.instead_of(self.held.provider)
         if coming is None:
             raise self._timeout(method, 0)
         return coming

@@ -41,7 +41,9 @@ class Quiescing:
         """What went wrong with those that were drained or closed."""
         self._life = lifecycle
         self._seconds = seconds
-        self._all = Held(ahead)
+        self._ahead = ahead
+        self._all = Held()
+        ahead.inside = self._all.surround
         self._planned: dict[str, Instance] = {}
         """In start order."""
         self._states: dict[str, tuple[str, set[str]]] = {}
@@ -113,8 +115,8 @@ class Quiescing:
         """Let new calls wait, until those inside have left."""
         self._held[old.id] = old
         self._life.note(old.id, State.DRAINING, "new calls wait until another generation of it is open")
-        self._releases[old.id] = old.staging.hold(self._seconds, self._all.waits)
-        self._holds[old.id] = [Hold(each, self._all, self._seconds) for each in old.generations]
+        self._releases[old.id] = old.staging.hold(self._seconds, self._ahead.waits)
+        self._holds[old.id] = [Hold(each, self._ahead, self._seconds) for each in old.generations]
         self._all.generations += old.generations
         for each in self._holds[old.id]:
             self._life.wiring.stand_in(each.held, partial(_waiting, each))
