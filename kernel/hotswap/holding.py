@@ -19,8 +19,8 @@ from hotswap.within import runs_within
 from hotswap_ports import Port
 
 
-class Held:
-    """The generations that get no new calls in one change."""
+class Leaving:
+    """The generations that get no new calls in one change, until the last call has left."""
 
     def __init__(self) -> None:
         self.generations: list[Generation] = []
@@ -101,7 +101,7 @@ class Hold(Gate):
         return HoldTimeout(f"{self.held.provider.port}.{method}", str(self.held.provider), seconds)
 
 
-class Waiting:
+class Held:
     """The policy of a slot whose generation is held.
 
     Args:

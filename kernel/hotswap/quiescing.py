@@ -17,7 +17,7 @@ from hotswap.admission import is_exclusive
 from hotswap.ahead import Ahead
 from hotswap.generation import Generation
 from hotswap.handover import Handed, hands_over, stateful
-from hotswap.holding import Held, Hold, Waiting
+from hotswap.holding import Held, Hold, Leaving
 from hotswap.instance import Instance
 from hotswap.prepared import Prepared
 from hotswap.slots import Slot
@@ -42,7 +42,7 @@ class Quiescing:
         self._life = lifecycle
         self._seconds = seconds
         self._ahead = ahead
-        self._all = Held()
+        self._all = Leaving()
         ahead.inside = self._all.surround
         self._planned: dict[str, Instance] = {}
         """In start order."""
@@ -119,7 +119,7 @@ class Quiescing:
         self._holds[old.id] = [Hold(each, self._ahead, self._seconds) for each in old.generations]
         self._all.generations += old.generations
         for each in self._holds[old.id]:
-            self._life.wiring.stand_in(each.held, partial(_waiting, each))
+            self._life.wiring.stand_in(each.held, partial(_held, each))
         self.errors += await old.drain(old.stack.seconds)
 
     async def _ask(self, old: Instance) -> None:
@@ -168,8 +168,8 @@ class Quiescing:
                 logger.bind(plugin=new.id).warning(text, new.id, version, new.manifest.raw_version, names)
 
 
-def _waiting(hold: Hold, generation: Generation, slot: Slot, onward: Port) -> Waiting:
-    return Waiting(hold, onward)
+def _held(hold: Hold, generation: Generation, slot: Slot, onward: Port) -> Held:
+    return Held(hold, onward)
 
 
 def _users_of(plugins: Iterable[str], among: Collection[Prepared]) -> set[str]:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from attrs import evolve
 from loguru import logger
 
 from hotswap import HoldTimeout, Kernel, PluginInitFailed, State, TeardownFailed
-from hotswap_ports import Port
+from hotswap_ports import Port, Storage
 from tests.plugin_folder import JOURNAL, Clock, Greeter, gate, kernel, probe, probing, reached, settings, write_plugin
 
 EXCLUSIVE = {"greeter": {"class": "Hello", "exclusive": True}}
@@ -729,7 +730,7 @@ async def test_what_opens_is_told_at_once_that_it_would_wait_for_itself(tmp_path
         """
         write_plugin(tmp_path, "own", code, provides=EXCLUSIVE, python={"class_name": "Own"})
         async with asyncio.timeout(5):
-            with pytest.raises(HoldTimeout):
+            with pytest.raises(HoldTimeout, match=r"greeter\.greet cannot wait for own"):
                 await running.reload("own")
         assert await handle.greet("x") == "own greets x"
 
@@ -768,9 +769,111 @@ async def test_a_synchronous_call_does_not_come_to_a_closed_adapter(tmp_path: Pa
         gate(str(tmp_path), "own.ring").set()
         await inside
         await reached(str(tmp_path), "own.enter")
-        with pytest.raises(HoldTimeout, match=r"tower\.height"):
+        with pytest.raises(HoldTimeout, match=r"tower\.height cannot wait for own 1\.0\.0"):
             tower.height()
         waiting = asyncio.create_task(asyncio.to_thread(tower.height))
         gate(str(tmp_path), "own.enter").set()
         await change
         assert (await waiting, tower.height()) == ("high", "high")
+
+
+KEEPING = """
+    from hotswap_ports import PluginContext
+    from tests.plugin_folder import Greeter, behave
+
+    class Hello(Greeter):
+        def __init__(self, context: PluginContext) -> None:
+            self.context = context
+        async def greet(self, name, *, loud=False):
+            await behave(self.context, "greet")
+            return f"{await self.context.storage.exists(name)}"
+"""
+KEPT = """
+    from hotswap_ports.testing import MemoryStorage
+
+    class Kept(MemoryStorage):
+        pass
+"""
+
+
+@pytest.mark.parametrize("storage", ["kept", "zkept"])
+async def test_the_storage_of_a_plugins_context_counts_as_used(tmp_path: Path, storage: str) -> None:
+    """A plugin that calls the storage by its context is drained before that, wherever it stands in the start order."""
+    allowed = {"config_access": True, "storage_access": True}
+    write_plugin(tmp_path, "own", KEEPING, provides=EXCLUSIVE, capabilities=allowed)
+    write_plugin(tmp_path, storage, KEPT, provides={"storage": {"class": "Kept", "exclusive": True}})
+    settled = settings(tmp_path, "own", storage, config=probing(tmp_path, own={"greet": "gate"}))
+    async with Kernel(evolve(settled, ports={"storage": (storage,)}), ports=[Greeter, Storage], environ={}) as running:
+        inside = asyncio.create_task(running.get(Greeter).greet("x"))
+        await reached(str(tmp_path), "own.greet")
+        change = asyncio.create_task(running.change(configure={"own": {"greet": ""}, storage: {"a": 1}}))
+        await until(lambda: running.plugins()["own"].state is State.DRAINING)
+        gate(str(tmp_path), "own.greet").set()
+        async with asyncio.timeout(5):
+            assert await inside == "False"
+            await change
+
+
+async def test_consumers_by_way_of_one_that_stays_are_drained_first(tmp_path: Path) -> None:
+    """Two exclusive providers, one of which calls the other through a plugin that stays, are replaced under load."""
+    through = """
+        from tests.plugin_folder import Clock
+        from tests.unit.test_exclusive import Tower
+
+        class Bells(Tower):
+            def __init__(self, clock: Clock) -> None:
+                self.clock = clock
+            async def ring(self):
+                return await self.clock.now()
+    """
+    allowed = {"config_access": True}
+    hello = HOOKED.replace("{state}", "")
+    write_plugin(tmp_path, "own", hello, provides=EXCLUSIVE, requires={"tower": ">=1"}, capabilities=allowed)
+    write_plugin(tmp_path, "bells", through, provides={"tower": "Bells"}, requires={"clock": ">=2"})
+    ticks = {"clock": {"class": "Ticks", "exclusive": True}}
+    write_plugin(tmp_path, "ticks", TICKS.replace("{state}", ""), provides=ticks, capabilities=allowed)
+    settled = settings(tmp_path, "own", "bells", "ticks", config=probing(tmp_path, own={}, ticks={}))
+    async with Kernel(settled, ports=[Greeter, Clock, Tower], environ={}) as running:
+        said: list[str] = []
+
+        async def caller() -> None:
+            for _ in range(20):
+                said.append(await running.get(Greeter).greet("x"))
+                await asyncio.sleep(0)
+
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            for _ in range(5):
+                group.create_task(caller())
+            for number in range(3):
+                await running.change(configure={"own": {"a": number}, "ticks": {"a": number}})
+        assert said == ["1.0"] * 100
+
+
+async def test_what_was_opened_first_is_undone_when_calls_inside_it_can_go_on(tmp_path: Path) -> None:
+    """A call in a newcomer that waits for what the same change holds is answered when the change is undone."""
+    probe(tmp_path, "own", provides=EXCLUSIVE)
+    write_plugin(tmp_path, "ticks", THROUGH, provides={"clock": "Ticks"}, requires={"greeter": ">=1"})
+    bells = """
+        from tests.plugin_folder import Clock
+        from tests.unit.test_exclusive import Tower
+
+        class Bells(Tower):
+            def __init__(self, clock: Clock) -> None:
+                self.clock = clock
+            async def ring(self):
+                return await self.clock.now()
+    """
+    write_plugin(tmp_path, "bells", bells, provides={"tower": "Bells"}, requires={"clock": ">=2"})
+    settled = settings(tmp_path, "own", "ticks", config=probing(tmp_path, own={"stop": "gate"}))
+    async with Kernel(settled, ports=[Greeter, Clock, Tower], environ={}) as running:
+        change = asyncio.create_task(
+            running.change(enable=["bells"], configure={"own": {"stop": "", "start": "raise"}})
+        )
+        await reached(str(tmp_path), "own.stop")
+        waiting: asyncio.Task[Any] = asyncio.create_task(running.get(Tower).ring())
+        await asyncio.sleep(0)
+        gate(str(tmp_path), "own.stop").set()
+        async with asyncio.timeout(5):
+            with pytest.raises(PluginInitFailed, match="no luck"):
+                await change
+            assert await waiting == "own greets y"
