@@ -10,6 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
+from hotswap.ahead import opener
 from hotswap.catalog import Found
 from hotswap.consumer import Consumer
 from hotswap.dormant import Asleep, Dormant, Resting
@@ -146,6 +147,8 @@ class Activation:
             undo(ready.loaded)
             raise InjectionFailed(f"Plugin {dormant.id!r}", gaps)
         instance = life.instance(ready, settings)
+        if not opener.get():  # where a change opens what needs this, that is what the calls of this are made for
+            opener.set(instance.consumer.key)
         try:
             await instance.open()
         except BaseException:

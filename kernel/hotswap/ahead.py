@@ -20,6 +20,8 @@ class Ahead:
         """Port -> the generations that come for it, by name."""
         self.consumers: set[str] = set()
         """Keys of the generations of plugins that are opened."""
+        self.closing: set[str] = set()
+        """Keys of those that are closed before what comes in their place is opened."""
         self.inside: Callable[[], bool] = lambda: False
         """Tells of the current call whether it is made within one that has to leave before the change goes on."""
 
@@ -30,7 +32,8 @@ class Ahead:
 
     def waits(self) -> bool:
         """Return whether the change waits for the current call, so that this must not wait for the change."""
-        return opener.get() in self.consumers or self.inside()
+        key = opener.get()
+        return key in self.consumers or key in self.closing or self.inside()
 
     def instead_of(self, provider: Provider) -> Generation | None:
         """Return what comes for a provider, if that is open."""

@@ -101,6 +101,7 @@ class Quiescing:
             await self._ask(old)
             self._end(old)
             self._shut.add(old.id)
+            self._ahead.closing.add(old.consumer.key)
             self.errors += await old.shut()
 
     def _users(self, old: Instance) -> list[Instance]:

@@ -877,3 +877,39 @@ async def test_what_was_opened_first_is_undone_when_calls_inside_it_can_go_on(tm
             with pytest.raises(PluginInitFailed, match="no luck"):
                 await change
             assert await waiting == "own greets y"
+
+
+@pytest.mark.parametrize("activation", ["eager", "lazy"])
+async def test_what_stops_is_told_at_once_that_it_would_wait_for_itself(tmp_path: Path, activation: str) -> None:
+    """A call to itself that an exclusive plugin makes while it is closed, by way of a hook, fails without waiting."""
+    code = """
+        from tests.plugin_folder import Clock, Greeter
+
+        class Hello(Greeter):
+            def __init__(self, clock: Clock) -> None:
+                self.clock = clock
+            async def __aenter__(self):
+                return self
+            async def __aexit__(self, *exc):
+                await self.clock.now()
+            async def greet(self, name, *, loud=False):
+                return name
+    """
+    write_plugin(tmp_path, "own", code, provides=EXCLUSIVE, requires={"clock": ">=2"})
+    ticks = TICKS.replace("{state}", "")
+    write_plugin(tmp_path, "ticks", ticks, provides={"clock": "Ticks"}, capabilities={"config_access": True})
+    config = probing(tmp_path, ticks={})
+    async with kernel(tmp_path, "own", "ticks", config=config, activation=activation) as running:
+        greeter = running.get(Greeter)
+        assert await greeter.greet("x") == "x"
+        said: list[BaseException | str] = []
+
+        async def handler(event: Any) -> None:
+            said.extend(await asyncio.gather(greeter.greet("y"), return_exceptions=True))
+
+        remove = running.on("pre_clock.now", handler)
+        async with asyncio.timeout(5):
+            await running.reload("own")
+        remove()
+        assert [type(each) for each in said] == [HoldTimeout]
+        assert await greeter.greet("z") == "z"
