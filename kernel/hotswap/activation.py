@@ -10,11 +10,13 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
+from hotswap.ahead import opener
 from hotswap.catalog import Found
 from hotswap.consumer import Consumer
 from hotswap.dormant import Asleep, Dormant, Resting
-from hotswap.errors import InjectionFailed, IsolationRequired, KernelNotRunning
-from hotswap.generation import Generation
+from hotswap.errors import HoldTimeout, InjectionFailed, IsolationRequired, KernelNotRunning
+from hotswap.gate import Gate
+from hotswap.generation import Generation, Provider
 from hotswap.keeper import to_the_end
 from hotswap.lifecycle import Lifecycle
 from hotswap.loader import undo
@@ -48,7 +50,7 @@ class Activation:
         self._failed = failed
         self._waking: dict[str, asyncio.Task[None]] = {}
         self._stopped = False
-        self._kept: dict[str, asyncio.Event] = {}
+        self._kept: dict[str, Gate] = {}
         """Plugins that a change keeps asleep."""
         lifecycle.activation = self
         lifecycle.dormant.made = self._made
@@ -86,18 +88,34 @@ class Activation:
 
     def _asleep(self, generation: Generation, slot: Slot, onward: Port) -> Asleep:
         assert isinstance(generation, Resting)
-        return Asleep(generation, self.wake, slot, onward)
+        return Asleep(generation, self.wake, self._coming, slot, onward)
 
-    async def wake(self, plugin: str) -> None:
+    def _coming(self, provider: Provider) -> Generation | None:
+        ahead = self._life.wiring.ahead
+        return ahead.instead_of(provider) if ahead is not None and ahead.waits() else None
+
+    def _may_wait(self) -> bool:
+        ahead = self._life.wiring.ahead
+        return ahead is None or not ahead.waits()
+
+    async def wake(self, plugin: str, call: str = "") -> None:
         """Open a dormant plugin; calls that come together share it. Do nothing where it is not dormant (any more).
 
+        Args:
+            call: what it is needed for.
+
         Raises:
+            HoldTimeout: a change kept it asleep for too long, or waits for this itself.
             HotswapError, NotReady: it could not be opened.
             KernelNotRunning: the kernel was left meanwhile.
         """
-        while (kept := self._kept.get(plugin)) is not None:
-            await kept.wait()
-        dormant = self._life.dormant.get(plugin)
+        while (dormant := self._life.dormant.get(plugin)) is not None:
+            kept = self._kept.get(plugin)
+            if kept is None:
+                break
+            if not await kept.opens(self._may_wait):
+                seconds = kept.seconds if self._may_wait() else 0
+                raise HoldTimeout(call or f"Opening {plugin!r}", f"{plugin} {dormant.manifest.raw_version}", seconds)
         if dormant is None:
             return
         task = self._waking.get(plugin)
@@ -142,6 +160,8 @@ class Activation:
             undo(ready.loaded)
             raise InjectionFailed(f"Plugin {dormant.id!r}", gaps)
         instance = life.instance(ready, settings)
+        if not opener.get():  # where a change opens what needs this, that is what the calls of this are made for
+            opener.set(instance.consumer.key)
         try:
             await instance.open()
         except BaseException:
@@ -154,7 +174,7 @@ class Activation:
 
     async def keep(self, plugin: str) -> None:
         """Keep a plugin asleep until ``let``; if it is being woken, wait for that first."""
-        self._kept.setdefault(plugin, asyncio.Event())
+        self._kept.setdefault(plugin, Gate(self._settings().hold_timeout))
         task = self._waking.get(plugin)
         if task is not None:
             await asyncio.wait([task])
@@ -163,7 +183,7 @@ class Activation:
         """Let a plugin be woken again."""
         kept = self._kept.pop(plugin, None)
         if kept is not None:
-            kept.set()
+            kept.release()
 
     async def stop(self) -> None:
         """Wake nobody any more; what is being opened is undone."""

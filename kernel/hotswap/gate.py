@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+ASKS = 0.02
+"""Seconds until one that waits asks for the first time whether it still has to; then each time after twice as long."""
 
 
 class Gate:
@@ -20,11 +25,18 @@ class Gate:
         """Let the calls go on."""
         self._open.set()
 
-    async def opens(self) -> bool:
-        """Wait; return whether it was released in time."""
-        try:
-            async with asyncio.timeout(self.seconds):
-                await self._open.wait()
-        except TimeoutError:
-            return self._open.is_set()
-        return True
+    async def opens(self, must: Callable[[], bool] = lambda: True) -> bool:
+        """Wait; return whether it was released in time.
+
+        Args:
+            must: asked now and then whether the call still has to wait: whoever holds it up may have begun to wait for
+                it in turn.
+        """
+        loop = asyncio.get_running_loop()
+        ends, pause = loop.time() + self.seconds, ASKS
+        while not self._open.is_set() and (left := ends - loop.time()) > 0 and must():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(pause, left)):
+                    await self._open.wait()
+            pause *= 2
+        return self._open.is_set()

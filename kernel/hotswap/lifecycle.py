@@ -150,16 +150,19 @@ class Lifecycle:
                     await self.activation.wake(plugin)
 
     async def _wake_for(self, plan: Plan, found: Mapping[str, Found], kept: Collection[str]) -> None:
-        """Keep asleep what the plan takes out of force, and wake what it starts or needs before it starts others."""
+        """Wake what the plan starts, or needs before it starts others; keep asleep what it takes out of force.
+
+        What is woken may need what is replaced, which is awake then like any other.
+        """
         if self.activation is None or not self.dormant:
             return
-        for each in kept:
-            await self.activation.keep(each)
         for each in plan.subjects("start", "replace"):
             needed = [one.id for one in found[each].manifest.dependencies]
             for plugin in [*needed, *([each] if each not in kept else [])]:
                 if plugin in self.dormant and plugin not in kept:
                     await self.activation.wake(plugin)
+        for each in kept:
+            await self.activation.keep(each)
 
     def point(self, plan: Plan) -> None:
         """Carry out a plan that opens and closes nothing: ports lead elsewhere, and that is all."""

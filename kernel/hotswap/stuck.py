@@ -60,11 +60,6 @@ def calls_inside(generation: object) -> list[Inside]:
     return found + list(_idle_streams(generation))
 
 
-def is_inside(generation: object) -> bool:
-    """Return whether the code that asks runs within a call that is inside ``generation``."""
-    return calls_around(generation) > 0
-
-
 def calls_around(generation: object) -> int:
     """Return how many calls that are inside ``generation`` the code that asks runs within."""
     found = 0
@@ -80,10 +75,25 @@ def generations_around() -> set[Any]:
     found: set[Any] = set()
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if GENERATION in frame.f_code.co_varnames and (generation := frame.f_locals.get(GENERATION)) is not None:
+        if (generation := generation_of(frame)) is not None:
             found.add(generation)
         frame = frame.f_back
     return found
+
+
+def generation_of(frame: FrameType) -> object | None:
+    """Return the generation that a frame is a call inside; None where it is none."""
+    return frame.f_locals.get(GENERATION) if GENERATION in frame.f_code.co_varnames else None
+
+
+def frames(task: asyncio.Task[Any]) -> Iterator[FrameType]:
+    """Yield the frames of a task that waits, from the outermost to the innermost."""
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        frame = _frame(awaited)
+        if frame is not None:
+            yield frame
+        awaited = _next_awaited(awaited, frame)
 
 
 def came_from_elsewhere(error: BaseException, provider: object) -> bool:
@@ -122,7 +132,7 @@ def _of_task(task: asyncio.Task[Any], generation: object) -> Inside | None:
     caller = consumer = ""
     outermost: FrameType | None = None
     leases = 0
-    for frame in _frames(task.get_coro()):
+    for frame in frames(task):
         if outermost is None:
             if not frame.f_code.co_filename.startswith((_HANDLE, _KERNEL)):
                 consumer, caller = "", f"{frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
@@ -131,15 +141,6 @@ def _of_task(task: asyncio.Task[Any], generation: object) -> Inside | None:
             outermost = outermost or frame
             leases += 1
     return None if outermost is None else _inside(outermost, consumer, caller, task, leases)
-
-
-def _frames(awaited: Any) -> Iterator[FrameType]:
-    """Yield the frames of what is awaited, and of what that awaits in turn."""
-    while awaited is not None:
-        frame = _frame(awaited)
-        if frame is not None:
-            yield frame
-        awaited = _next_awaited(awaited, frame)
 
 
 def _consumer(frame: FrameType) -> str:
@@ -165,7 +166,7 @@ def _idle_streams(generation: object) -> Iterator[Inside]:
 
 
 def _is_call(frame: FrameType, generation: object) -> bool:
-    return GENERATION in frame.f_code.co_varnames and frame.f_locals.get(GENERATION) is generation
+    return generation_of(frame) is generation
 
 
 def _frame(awaited: Any) -> FrameType | None:

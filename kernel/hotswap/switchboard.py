@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import IntEnum
 
+from hotswap.ahead import Ahead
 from hotswap.errors import HotswapError, ProviderNotFound
 from hotswap.generation import Generation
 from hotswap.handles import handle_class
@@ -35,22 +36,6 @@ class Layer(IntEnum):
     """Failover tries a provider again that was down."""
     TRIAL = 2
     """Calls are shared out between the selected provider and another one."""
-
-
-class Ahead:
-    """What a plan is about to put in force: the plugins that it opens are led there, and nobody else is yet."""
-
-    def __init__(self, selected: Mapping[str, tuple[str, ...]]) -> None:
-        self.selected = selected
-        self.coming: dict[str, dict[str, Generation]] = {}
-        """Port -> the generations that come for it, by name."""
-        self.consumers: set[str] = set()
-        """Keys of the generations of plugins that are opened."""
-
-    def add(self, generations: Iterable[Generation]) -> None:
-        """Add what was opened."""
-        for each in generations:
-            self.coming.setdefault(each.provider.port, {})[each.provider.name] = each
 
 
 class Switchboard:

@@ -46,7 +46,7 @@ class CallEvicted(HotswapError):
 
 
 class HoldTimeout(HotswapError):
-    """A call waited for a provider that is being closed and opened anew, and that took too long."""
+    """A call waited for a provider that is being closed and opened anew, and that took too long; or it cannot wait."""
 
     code = "PLUG-033"
 
@@ -54,9 +54,12 @@ class HoldTimeout(HotswapError):
         self.call = call
         self.provider = provider
         self.seconds = seconds
+        waited = f"waited {seconds:g} s" if seconds else "cannot wait"
+        longer = "`hold_timeout` under [plugins] in hotswap.toml lets calls wait longer."
+        never = "A synchronous call on the event loop does not wait, nor does one that the replacement waits for."
         super().__init__(
-            f"{call} waited {seconds:g} s for {provider}, which is being replaced and cannot be open twice.",
-            "Make the call again. `hold_timeout` under [plugins] in hotswap.toml lets calls wait longer.",
+            f"{call} {waited} for {provider}, which is being replaced and cannot be open twice.",
+            f"Make the call again. {longer if seconds else never}",
         )
 
 
