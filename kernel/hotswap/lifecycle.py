@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import count
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import NoReturn, Protocol, TypeAlias
 
 from attrs import frozen
 
@@ -169,6 +169,7 @@ class Lifecycle:
         attempt.end()
         switched()
         self._leaving += closing
+        self._tell_watchers(plan.configs)
         return Left(tuple(closing), tuple(attempt.errors))
 
     async def retire(self, left: Left) -> list[Exception]:
@@ -261,13 +262,21 @@ class Lifecycle:
             self._forget(each)
             self.note(each.id, State.DRAINING, State.DRAINING.meaning)
             self._tell_later("on_plugin_unload", each)
-        for plugin, config in plan.configs.items():
-            if plugin in self.instances:
-                self.instances[plugin].context.replace_config(config)
-                self._configs[plugin] = config
         reasons = {step.subject: step.reason for step in plan.steps}
         for each in opened:
             self._enter(each, reasons.get(each.id, ""))
+
+    def _tell_watchers(self, configs: Mapping[str, Config]) -> None:
+        """Give plugins that watch their settings others. It runs their code, and so is the end of a switch, not in it.
+
+        A person's KeyboardInterrupt ends the loop as soon as whoever called this waits.
+        """
+        for plugin, config in configs.items():
+            if plugin in self.instances:
+                self._configs[plugin] = config
+                for error in self.instances[plugin].context.replace_config(config):
+                    if isinstance(error, KeyboardInterrupt):
+                        asyncio.get_running_loop().call_soon(_raise, error)
 
     def has(self, plugin: str) -> bool:
         """Return whether a plugin is in force, open or waiting for its first call."""
@@ -398,6 +407,10 @@ class Lifecycle:
             self._leaving.append(instance)
             errors += await self._close(instance)
         return errors
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 def _named(instance: Instance) -> Iterator[tuple[str, str]]:

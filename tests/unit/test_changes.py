@@ -172,6 +172,81 @@ async def test_a_plugin_that_watches_its_settings_is_told(tmp_path: Path) -> Non
             await running.configure("owl", {})
 
 
+WATCHER = """
+    import asyncio
+    from hotswap_ports import Plugin
+    from tests.plugin_folder import Greeter, JOURNAL, Mine
+
+    ERRORS = {
+        "exit": SystemExit(3), "cancelled": asyncio.CancelledError(), "base": Mine(), "interrupt": KeyboardInterrupt(),
+    }
+
+    class Hello(Greeter):
+        async def greet(self, name, *, loud=False):
+            return "watcher " + name
+
+    class Own(Plugin):
+        async def initialize(self, context):
+            key = context.config.get("journal")
+            context.config.watch(self.fail)
+            context.config.watch(lambda values: JOURNAL.setdefault(key, []).append(values["what"]))
+
+        def fail(self, values):
+            raise ERRORS[values["what"]]
+"""
+
+
+def watcher(root: Path) -> None:
+    """Write a plugin whose first watcher of its settings raises what they say, and whose second notes it."""
+    write_plugin(
+        root,
+        "watcher",
+        WATCHER,
+        python={"class_name": "Own"},
+        provides={"greeter": "Hello"},
+        capabilities={"config_access": True},
+    )
+
+
+@pytest.mark.parametrize("what", ["exit", "cancelled", "base"])
+async def test_a_watcher_cannot_cut_a_switch_short(tmp_path: Path, what: str) -> None:
+    """Whatever a watcher of settings raises is its plugin's failure: the change is done, all of it, and others told."""
+    watcher(tmp_path)
+    greeter(tmp_path, "other", "hallo")
+    start = {"watcher": {"journal": str(tmp_path)}, "other": {"a": 1}}
+    async with kernel(tmp_path, "watcher", "other", config=start, ports={"greeter": ("watcher",)}) as running:
+        handle = running.get(Greeter)
+        new = {"watcher": {"what": what}, "other": {"a": 2}}
+        plan = await running.change(configure=new, select={Greeter: "other"})
+        assert JOURNAL[str(tmp_path)] == [what]
+        assert plan.subjects("replace", "select") == ["other", "greeter"]
+        assert running.settings.config == {"watcher": {"journal": str(tmp_path), "what": what}, "other": {"a": 2}}
+        assert {await handle.greet("x"), await running.get(Greeter, "other").greet("x")} == {"hallo x"}
+        await running.select(Greeter, "watcher")
+        assert await handle.greet("x") == "watcher x"
+
+
+def test_an_interrupt_in_a_watcher_ends_the_program_after_the_switch(tmp_path: Path) -> None:
+    """A KeyboardInterrupt within a watcher comes out of the event loop, and finds the change done and all closed."""
+    watcher(tmp_path)
+    greeter(tmp_path, "other", "hallo")
+    start = {"watcher": {"journal": str(tmp_path)}}
+    seen: list[Any] = []
+
+    async def main() -> None:
+        async with kernel(tmp_path, "watcher", "other", config=start, ports={"greeter": ("watcher",)}) as running:
+            try:
+                await running.change(configure={"watcher": {"what": "interrupt"}}, select={Greeter: "other"})
+                await asyncio.Event().wait()
+            finally:
+                seen.append((running.settings.ports["greeter"], await running.get(Greeter).greet("x")))
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(main())
+    assert seen[0] == (("other",), "hallo x")
+    assert JOURNAL[str(tmp_path)] == ["interrupt"]
+
+
 async def test_settings_are_held_against_the_version_that_runs(tmp_path: Path) -> None:
     """With two versions in the catalog, the schema of the active one decides."""
     for version, kind in (("1.0.0", "integer"), ("2.0.0", "string")):
