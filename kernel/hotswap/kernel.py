@@ -169,7 +169,8 @@ class Kernel(Host):
         Args:
             interval: seconds between two looks.
             on_change: told of each plan that was carried out.
-            on_problem: told of what could not be put in force; everything goes on as it was.
+            on_problem: told of what could not be put in force (everything goes on as it was then; so it does where
+                ``hotswap.toml`` is gone), and of names that lead nowhere. What either of them raises is logged.
 
         Raises:
             NothingToWatch: the settings were made in code, not read by ``Settings.load``.

@@ -67,6 +67,19 @@ class NothingToWatch(HotswapError):
         )
 
 
+class SettingsGone(HotswapError):
+    """A ``hotswap.toml`` that is followed was there, and is there no more. What it said last stays in force."""
+
+    code = "PLUG-042"
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} is gone; what it said last stays in force.",
+            "Put it back, and it is read again. An empty one says what none would: that the built-in defaults hold.",
+        )
+
+
 class ChangeUnfinished(HotswapError):
     """A change of ``hotswap.toml`` and ``hotswap.lock`` was interrupted, and cannot be finished as it was meant."""
 
