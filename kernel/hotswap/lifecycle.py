@@ -19,7 +19,7 @@ from attrs import frozen
 from hotswap.catalog import Found
 from hotswap.config import Config
 from hotswap.dormant import Dormant, Sleepers
-from hotswap.errors import HookAborted, HotswapError
+from hotswap.errors import HookAborted, HotswapError, RebuildFailed
 from hotswap.generation import Generation
 from hotswap.guard import describe, let_go
 from hotswap.hooks import Hooks
@@ -151,6 +151,19 @@ class Lifecycle:
         old = self.instances[plugin]
         attempt = Opening(self, plan, [old], (), {})
         return await self._carry_out(attempt, plan, [old.prepared.found], [old], lambda: None)
+
+    def not_rebuilt(self, plugin: str, cause: Exception) -> RebuildFailed:
+        """Note that a plugin was to be rebuilt and could not be; return the error that says so."""
+        error = RebuildFailed(plugin, describe(cause), goes_on=plugin in self.instances)
+        error.__cause__ = cause
+        if error.goes_on:
+            reason = f"it could not be rebuilt after a swap, and goes on as it was: {error.reason}"
+            self.note(plugin, State.ACTIVE, reason, error)
+        return error
+
+    def outdated(self, plugin: str) -> bool:
+        """Return whether a plugin goes on as it was because it could not be rebuilt."""
+        return plugin in self.instances and isinstance(self.notes[plugin].error, RebuildFailed)
 
     async def _carry_out(
         self,

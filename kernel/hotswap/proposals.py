@@ -287,7 +287,12 @@ class Proposals:
                     version = self.lifecycle.dormant[plugin].manifest.raw_version
                     steps.append(Step("start", plugin, after=version, reason=f"it is to serve {port}"))
                 steps.append(Step("select", port, before, after, "selected"))
-        steps += self._rebuilds([each.subject for each in steps if each.kind == "select"])
+        led = [each.subject for each in steps if each.kind == "select"]
+        if len(led) < len(select) and any(
+            map(self.lifecycle.outdated, (each.subject for each in self._rebuilds(select)))
+        ):
+            led = list(select)
+        steps += self._rebuilds(led)
         settings = attrs.evolve(self.settings, ports={**self.settings.ports, **select})
         return Plan(tuple(steps), self.solution, settings, selected, self.providers, self.revision)
 

@@ -52,6 +52,7 @@ from hotswap.errors.swaps import (
     CallEvicted,
     DrainTimeout,
     HoldTimeout,
+    RebuildFailed,
     TeardownFailed,
     TrialRefused,
 )
@@ -90,6 +91,7 @@ __all__ = [
     "PortUnfilled",
     "PortUnknown",
     "ProviderNotFound",
+    "RebuildFailed",
     "ResourceExhausted",
     "SettingsConflict",
     "SettingsGone",
