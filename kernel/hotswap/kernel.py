@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from hotswap.catalog import Catalog
-from hotswap.errors import HotswapError, PortUnfilled, PortUnknown
+from hotswap.errors import HotswapError, PortUnknown
 from hotswap.hooks import Hooks
 from hotswap.host import Host
 from hotswap.plan import Plan
@@ -71,10 +71,7 @@ class Kernel(Host):
             PortUnfilled, PortAmbiguous, ProviderNotFound: there is none, or more than one and none is selected.
         """
         known = self._port(port)
-        try:
-            return cast("P", self._wiring.handle(known, name))
-        except PortUnfilled as error:
-            raise self._report.unfilled(error.port) from None
+        return cast("P", self._wiring.handle(known, name))
 
     def all(self, port: Callable[..., P]) -> Mapping[str, P]:
         """Return the live handles of all open providers by name, the selected one first; the mapping is live too.
