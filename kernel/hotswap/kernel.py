@@ -268,8 +268,13 @@ class Kernel(Host):
         return await self._running.configure(plugin, values)
 
     async def reload(self, plugin: str) -> Plan:
-        """Read a plugin's manifest and code anew from disk, and swap it."""
-        found = await asyncio.to_thread(discover_again, plugin, self.catalog, self.settings, self._environ)
+        """Read a plugin's manifest and code anew from disk, and swap it.
+
+        Raises:
+            ManifestInvalid, PluginLoadFailed, ...: it cannot be used as it is now; the one that is open goes on.
+        """
+        where = self.catalog, self.settings, self._environ, self._lifecycle.folder(plugin)
+        found = await asyncio.to_thread(discover_again, plugin, *where)
         return await self._running.reload(plugin, found)
 
     def on(

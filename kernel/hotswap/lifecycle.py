@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import count
+from pathlib import Path
 from types import MappingProxyType
 from typing import NoReturn, Protocol, TypeAlias
 
@@ -298,6 +299,12 @@ class Lifecycle:
     def manifest(self, plugin: str) -> Manifest:
         """Return the manifest of a plugin that is in force."""
         return (self.instances.get(plugin) or self.dormant[plugin]).manifest
+
+    def folder(self, plugin: str) -> Path | None:
+        """Return the folder of the version of a plugin that is in force; None where none is."""
+        if plugin in self.instances:
+            return self.instances[plugin].prepared.found.path
+        return self.dormant[plugin].found.path if plugin in self.dormant else None
 
     def members(self) -> Members:
         """Return the manifests of the plugins that are in force, open or waiting for their first call, by id."""

@@ -13,6 +13,7 @@ from hotswap import (
     DependencyMissing,
     HotswapError,
     KernelNotRunning,
+    ManifestInvalid,
     PlanOutdated,
     PluginInUse,
     PluginLoadFailed,
@@ -326,6 +327,36 @@ async def test_reload_keeps_to_the_versions_that_the_settings_allow(tmp_path: Pa
         plan = await running.reload("english")
         assert [str(each) for each in plan.steps] == ["replace english 1.0.0 -> 1.1.0 (reloaded)"]
         assert await running.get(Greeter).greet("x") == "one point one x"
+
+
+@pytest.mark.parametrize("activation", ["lazy", "eager"])
+async def test_reload_says_what_is_wrong_with_the_manifest(tmp_path: Path, activation: str) -> None:
+    """A manifest that was broken by an edit is the error; the old generation goes on, and other versions stay away."""
+    greeter(tmp_path, "english", "old", folder="old")
+    greeter(tmp_path, "english", "new", version="2.0.0", folder="new")
+    async with kernel(tmp_path, "english", activation=activation) as running:
+        handle = running.get(Greeter)
+        greeter(tmp_path, "english", "new", version="2.0", folder="new")
+        for _ in range(2):
+            with pytest.raises(ManifestInvalid, match=r"'2\.0' is not a semantic version") as broken:
+                await running.reload("english")
+            assert broken.value.path == str(tmp_path / "new" / "plugin.toml")
+        assert await handle.greet("x") == "new x"
+        greeter(tmp_path, "english", "mended", version="2.0.1", folder="new")
+        greeter(tmp_path, "english", "old", version="1", folder="old")
+        await running.reload("english")
+        assert await handle.greet("x") == "mended x"
+
+
+async def test_reload_of_what_never_opened_says_what_is_wrong_with_the_manifest(tmp_path: Path) -> None:
+    """A plugin whose manifest was broken from the start is found by its folder."""
+    greeter(tmp_path, "english", version="one")
+    async with kernel(tmp_path, "english") as running:
+        with pytest.raises(ManifestInvalid, match="'one' is not a semantic version"):
+            await running.reload("english")
+        greeter(tmp_path, "english")
+        await running.reload("english")
+        assert await running.get(Greeter).greet("x") == "hello x"
 
 
 async def test_reload_opens_what_could_not_be_opened(tmp_path: Path) -> None:
