@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hotswap.errors import (
         CallCancelled,
         CallEvicted,
+        CallInvalid,
         CapabilityDenied,
         ChangeUnfinished,
         ConfigInvalid,
@@ -74,6 +75,7 @@ _MODULES = {
     "hotswap.errors": (
         "CallEvicted",
         "CallCancelled",
+        "CallInvalid",
         "CapabilityDenied",
         "ChangeUnfinished",
         "ConfigInvalid",
@@ -123,6 +125,7 @@ __all__ = [
     "CallEvicted",
     "BlockingKernel",
     "CallCancelled",
+    "CallInvalid",
     "CapabilityDenied",
     "Catalog",
     "ChangeUnfinished",

@@ -199,7 +199,7 @@ class Proposals:
         if plugin not in members:
             if plugin in self.planner.wanted(self.settings):
                 return self.plan_also(plugin)
-            raise PluginNotFound(plugin, members, looked_in=["the active plugins"])
+            raise PluginNotFound(plugin, self._all_known(), looked_in=["the active plugins"])
         if self._is_as_it_was(members[plugin]):
             return self._plan_anew(plugin, "reloaded", self.settings)
         known = self._known.at(self.solution, self.settings, self.planner)
@@ -301,11 +301,14 @@ class Proposals:
         active = self.lifecycle.members()
         for each in disable:
             if each not in active and each not in self.settings.wanted:
-                raise PluginNotFound(each, active, looked_in=["the enabled plugins"])
+                raise PluginNotFound(each, self._all_known(), looked_in=["the enabled plugins"])
         dependants = self._dependants(set(disable)) if disable else []
         if dependants and not cascade:
             raise PluginInUse(", ".join(sorted(disable)), dependants)
         return {*disable, *dependants}
+
+    def _all_known(self) -> set[str]:
+        return {*self.lifecycle.members(), *self.planner.catalog.ids()}
 
     def _dependants(self, plugins: set[str]) -> list[str]:
         known = self._known.at(self.solution, self.settings, self.planner)

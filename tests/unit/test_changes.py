@@ -282,6 +282,42 @@ async def test_what_is_asked_for_must_exist(tmp_path: Path) -> None:
         assert not (await running.plan(disable="english")).subjects("start")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("call", "code", "sentence", "hint"),
+    [
+        (lambda it: it.apply(None), "PLUG-044", "kernel.apply takes a plan", "await kernel.plan(...)"),
+        (lambda it: it.disable(["english"]), "PLUG-044", "kernel.disable takes the id of a plugin", "kernel.change"),
+        (lambda it: it.enable(5), "PLUG-044", "kernel.enable takes the id", "kernel.change"),
+        (lambda it: it.reload(None), "PLUG-044", "kernel.reload takes the id", "kernel.change"),
+        (lambda it: it.configure(5, {}), "PLUG-044", "kernel.configure takes the id", "kernel.change"),
+        (lambda it: it.configure("english", 5), "PLUG-044", "takes values by their names", '{"name": value}'),
+        (lambda it: it.select(Greeter, 5), "PLUG-044", "takes names of providers", "kernel.ports()"),
+        (lambda it: it.change(select={Greeter: 5}), "PLUG-044", "takes names of providers", "kernel.ports()"),
+        (lambda it: it.select(int, "english"), "PLUG-018", "no port 'int'", "Known ports: "),
+        (lambda it: it.plan(select={None: "english"}), "PLUG-018", "no port 'None'", "Known ports: "),
+        (lambda it: it.enable("english>=9"), "PLUG-001", "'english >=9'", "Allow english 2.0.0: it was asked for"),
+        (lambda it: it.disable("german"), "PLUG-001", "'german' is not among the enabled plugins", "It was found"),
+        (lambda it: it.disable("germann"), "PLUG-001", "No plugin 'germann' was found", "Did you mean 'german'?"),
+    ],
+)
+async def test_a_call_that_makes_no_sense_says_what_would(
+    tmp_path: Path, call: Any, code: str, sentence: str, hint: str
+) -> None:
+    """What the kernel cannot take is an error of its own, with a hint, and nothing is changed."""
+    for version in ("1.0.0", "2.0.0"):
+        greeter(tmp_path, "english", version=version, folder=version)
+    greeter(tmp_path, "german", "hallo")
+    async with kernel(tmp_path, "english<2") as running:
+        before = running.settings
+        with pytest.raises(HotswapError) as refused:
+            await call(running)
+        assert refused.value.code == code
+        assert sentence in str(refused.value)
+        assert hint in refused.value.hint
+        assert running.settings is before
+        assert running.plugins()["english"].version == "1.0.0"
+
+
 async def test_selecting_a_provider_that_is_closed_opens_it(tmp_path: Path) -> None:
     """Selecting what is not open opens it; selecting nothing takes the choice back."""
     greeter(tmp_path, "english")

@@ -7,6 +7,7 @@ One class a failure. Its fields are arguments, its sentence is ``str(error)``; `
 from hotswap.errors.base import HotswapError, error_classes, nearest, says
 from hotswap.errors.host import (
     CallCancelled,
+    CallInvalid,
     ChangeUnfinished,
     KernelInUse,
     KernelNotRunning,
@@ -60,6 +61,7 @@ from hotswap.errors.swaps import (
 __all__ = [
     "CallEvicted",
     "CallCancelled",
+    "CallInvalid",
     "CapabilityDenied",
     "ChangeUnfinished",
     "ConfigInvalid",

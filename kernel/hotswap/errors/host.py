@@ -126,12 +126,25 @@ class CallCancelled(HotswapError):
 
 
 class WouldDeadlock(HotswapError):
-    """A blocking call was made on the event loop that was to answer it."""
+    """A blocking call was made on the event loop that was to answer it, or where one runs."""
 
     code = "PLUG-041"
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "A blocking call was made on the kernel's own event loop", hint: str = "") -> None:
+        self.what = what
         super().__init__(
-            "A blocking call was made on the kernel's own event loop, which would wait for itself.",
-            "Await the live handle there, or call from a thread: `await asyncio.to_thread(function)`.",
+            f"{what}, which would wait for itself.",
+            hint or "Await the live handle there, or call from a thread: `await asyncio.to_thread(function)`.",
         )
+
+
+class CallInvalid(HotswapError, TypeError):
+    """The kernel was called with what it cannot take."""
+
+    code = "PLUG-044"
+
+    def __init__(self, call: str, wanted: str, given: object, hint: str = "") -> None:
+        self.call = call
+        self.wanted = wanted
+        self.given = type(given).__name__
+        super().__init__(f"{call} takes {wanted}, and was given a value of type {self.given}.", hint)
