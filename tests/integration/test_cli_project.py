@@ -284,3 +284,21 @@ def test_doctor_names_an_outdated_lock_and_a_folder_it_cannot_write(project: Pat
     assert "lock: it is out of date" in result.stdout
     assert "wrong data folder" in result.stdout
     assert "health" not in result.stdout
+
+
+def test_plan_warns_of_a_port_with_several_providers_and_none_selected(tmp_path: Path) -> None:
+    """What apply would refuse because a port is ambiguous, plan warns of: also where solving brought it about."""
+    toml = tmp_path / "hotswap.toml"
+    toml.write_text('[plugins]\nenabled = ["sqlite-storage", "research"]\n', "utf-8")
+    result = call(tmp_path, "plan")
+    assert "warning[PLUG-014]" in result.stderr
+    text = " ".join(result.stderr.split())
+    assert "research asks for it, and may not open" in text
+    assert "The port 'ai' has 2 providers: extractive-ai, memory." in text
+    assert "ai = 'extractive-ai'" in text
+    assert {each["code"] for each in json.loads(call(tmp_path, "plan", "--json").stdout)["warnings"]} == {"PLUG-014"}
+    assert "The port 'ai' has 2 providers" in " ".join(call(tmp_path, "apply").stderr.split())
+    chosen = '[ports]\nai = "extractive-ai"\nscraper = "file-scraper"\nformatter = "memory"\nsearch = "memory"\n'
+    toml.write_text(toml.read_text("utf-8") + chosen, "utf-8")
+    assert call(tmp_path, "plan").stderr == ""
+    assert call(tmp_path, "apply").exit_code == 0
