@@ -160,7 +160,7 @@ class Changes(Proposals):
                 try:
                     left = await self.lifecycle.rebuild(plugin, self.no_steps(self.settings))
                 except (HotswapError, NotReady) as error:
-                    errors.append(error)
+                    errors.append(self.lifecycle.not_rebuilt(plugin, error))
                     continue
                 told = self.lifecycle.take_news()
             errors += await self.lifecycle.retire(left)

@@ -167,7 +167,7 @@ class Context(PluginContext):
         """Return whether the plugin follows changes of its settings by itself."""
         return self._config.watched
 
-    def replace_config(self, values: Mapping[str, Any]) -> tuple[Exception, ...]:
+    def replace_config(self, values: Mapping[str, Any]) -> tuple[BaseException, ...]:
         """Put other settings in force and tell who watches them; what watchers raised is logged and returned."""
         self._redact = _redacting(values)
         return self._config.replace(values)

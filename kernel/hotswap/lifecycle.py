@@ -12,8 +12,9 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import NoReturn, Protocol, TypeAlias
 
 from attrs import frozen
 
@@ -21,7 +22,7 @@ from hotswap.admission import is_exclusive
 from hotswap.catalog import Found
 from hotswap.config import Config
 from hotswap.dormant import Dormant, Sleepers
-from hotswap.errors import HookAborted, HotswapError
+from hotswap.errors import HookAborted, HotswapError, RebuildFailed
 from hotswap.generation import Generation
 from hotswap.guard import describe, let_go
 from hotswap.handover import stateful
@@ -176,6 +177,19 @@ class Lifecycle:
         attempt = Opening(self, plan, [old], (), {})
         return await self._carry_out(attempt, plan, [old.prepared.found], [old], lambda: None)
 
+    def not_rebuilt(self, plugin: str, cause: Exception) -> RebuildFailed:
+        """Note that a plugin was to be rebuilt and could not be; return the error that says so."""
+        error = RebuildFailed(plugin, describe(cause), goes_on=plugin in self.instances)
+        error.__cause__ = cause
+        if error.goes_on:
+            reason = f"it could not be rebuilt after a swap, and goes on as it was: {error.reason}"
+            self.note(plugin, State.ACTIVE, reason, error)
+        return error
+
+    def outdated(self, plugin: str) -> bool:
+        """Return whether a plugin goes on as it was because it could not be rebuilt."""
+        return plugin in self.instances and isinstance(self.notes[plugin].error, RebuildFailed)
+
     async def _carry_out(
         self,
         attempt: Opening,
@@ -193,6 +207,7 @@ class Lifecycle:
         attempt.end()
         switched()
         self._leaving += closing
+        self._tell_watchers(plan.configs)
         return Left(tuple(closing), tuple(attempt.errors))
 
     async def retire(self, left: Left) -> list[Exception]:
@@ -285,10 +300,6 @@ class Lifecycle:
             self._forget(each)
             self.note(each.id, State.DRAINING, State.DRAINING.meaning)
             self._tell_later("on_plugin_unload", each)
-        for plugin, config in plan.configs.items():
-            if plugin in self.instances:
-                self.instances[plugin].context.replace_config(config)
-                self._configs[plugin] = config
         reasons = {step.subject: step.reason for step in plan.steps}
         for each in opened:
             self._enter(each, reasons.get(each.id, ""))
@@ -302,6 +313,18 @@ class Lifecycle:
             waited.append(old)
         return any(generation in within for each in waited for generation in each.generations)
 
+    def _tell_watchers(self, configs: Mapping[str, Config]) -> None:
+        """Give plugins that watch their settings others. It runs their code, and so is the end of a switch, not in it.
+
+        A person's KeyboardInterrupt ends the loop as soon as whoever called this waits.
+        """
+        for plugin, config in configs.items():
+            if plugin in self.instances:
+                self._configs[plugin] = config
+                for error in self.instances[plugin].context.replace_config(config):
+                    if isinstance(error, KeyboardInterrupt):
+                        asyncio.get_running_loop().call_soon(_raise, error)
+
     def has(self, plugin: str) -> bool:
         """Return whether a plugin is in force, open or waiting for its first call."""
         return plugin in self.instances or plugin in self.dormant
@@ -309,6 +332,12 @@ class Lifecycle:
     def manifest(self, plugin: str) -> Manifest:
         """Return the manifest of a plugin that is in force."""
         return (self.instances.get(plugin) or self.dormant[plugin]).manifest
+
+    def folder(self, plugin: str) -> Path | None:
+        """Return the folder of the version of a plugin that is in force; None where none is."""
+        if plugin in self.instances:
+            return self.instances[plugin].prepared.found.path
+        return self.dormant[plugin].found.path if plugin in self.dormant else None
 
     def members(self) -> Members:
         """Return the manifests of the plugins that are in force, open or waiting for their first call, by id."""
@@ -431,6 +460,10 @@ class Lifecycle:
             self._leaving.append(instance)
             errors += await self._close(instance)
         return errors
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 def _named(instance: Instance) -> Iterator[tuple[str, str]]:

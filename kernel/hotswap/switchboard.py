@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import IntEnum
 
 from hotswap.ahead import Ahead
-from hotswap.errors import HotswapError, ProviderNotFound
+from hotswap.errors import HotswapError, PortUnfilled, ProviderNotFound
 from hotswap.generation import Generation
 from hotswap.handles import handle_class
 from hotswap.relays import Policy, relayed
@@ -43,6 +43,8 @@ class Switchboard:
 
     def __init__(self, slots: SlotTable, selected: Mapping[str, tuple[str, ...]]) -> None:
         self.slots = slots
+        self.unfilled: Callable[[str], HotswapError] = PortUnfilled
+        """Makes the error of a port that nobody serves; the kernel's says who could, and why they do not."""
         self.settled = False
         """Set once the kernel is up: from then on the provider in use stays when another one comes."""
         self.unwell: dict[tuple[str, str], str] = {}
@@ -225,6 +227,8 @@ class Switchboard:
         found = self._of_name(slot, slot.name) if slot.name is not None else self._of_selection(slot)
         if isinstance(found, Generation):
             self._point(slot, found)
+        elif isinstance(found, PortUnfilled):
+            slot.generation = slot.empty(lambda: self.unfilled(slot.port.PORT))
         else:
             slot.generation = slot.empty(found)
 

@@ -14,7 +14,7 @@ from dependency_injector import containers, providers
 
 from hotswap.config import Config, structure_config
 from hotswap.consumer import APPLICATION, Consumer
-from hotswap.errors import HotswapError, InjectionFailed, ProviderNotFound
+from hotswap.errors import HotswapError, InjectionFailed, PortUnfilled, ProviderNotFound
 from hotswap.generation import Generation
 from hotswap.handles import port_methods
 from hotswap.hooks import Hooks, MethodHooks
@@ -142,6 +142,8 @@ class Wiring(Switchboard):
             chosen = self.choose(port, consumer.others(port, names), consumer.plugin)
         else:
             chosen = self.choose(port, names)
+        if isinstance(chosen, PortUnfilled):
+            return self.unfilled(port)
         return chosen if isinstance(chosen, HotswapError) else None
 
     def all(self, port: type[Port], consumer: Consumer = APPLICATION) -> Mapping[str, Port]:

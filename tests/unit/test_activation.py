@@ -119,8 +119,9 @@ async def test_a_failure_is_the_callers_error_and_the_plugins_state(tmp_path: Pa
         with pytest.raises(PluginLoadFailed, match="ZeroDivisionError"):
             await clock.now()
         assert {running.plugins()[each].state for each in ("rested", "broken")} == {State.FAILED}
-        with pytest.raises(PortUnfilled):
+        with pytest.raises(PortUnfilled, match="broken is failed: PLUG-002") as unfilled:
             await clock.now()
+        assert unfilled.value.hint == "Enable one: `hotswap plugin enable broken`."
         with pytest.raises(ProviderNotFound):
             running.get(Greeter, "rested")
         await running.configure("rested", {"enter": ""})

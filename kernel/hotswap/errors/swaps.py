@@ -63,19 +63,41 @@ class HoldTimeout(HotswapError):
         )
 
 
+class RebuildFailed(HotswapError):
+    """A consumer with ``rebind = "rebuild"`` was to be rebuilt after a swap, and could not be. The swap is in force."""
+
+    code = "PLUG-043"
+
+    def __init__(self, plugin: str, reason: str, *, goes_on: bool = True) -> None:
+        self.plugin = plugin
+        self.reason = reason
+        self.goes_on = goes_on
+        now = "goes on as it was" if goes_on else "is closed"
+        super().__init__(
+            f"Plugin {plugin!r} could not be rebuilt after the swap, and {now}: {reason}",
+            f"The next selection of the port tries again, and so does `await kernel.reload({plugin!r})`.",
+        )
+
+
 class TeardownFailed(ExceptionGroup[Exception], HotswapError):
-    """Something was closed, and parts of it failed to close; it is closed all the same. Iterate ``exceptions``."""
+    """Something was closed, and parts of it failed to close; it is closed all the same. Iterate ``exceptions``.
+
+    Of a swap that is in force, the consumers that could not be rebuilt after it are among them.
+    """
 
     code = "PLUG-028"
 
     def __new__(cls, errors: Sequence[Exception]) -> TeardownFailed:
         lines = "".join(f"\n  - {type(each).__name__}: {says(each)}" for each in errors)
-        return super().__new__(cls, f"Everything was closed, with {len(errors)} error(s) on the way:{lines}", errors)
+        rebuilding = any(isinstance(each, RebuildFailed) for each in errors)
+        done = "The change is in force" if rebuilding else "Everything was closed"
+        return super().__new__(cls, f"{done}, with {len(errors)} error(s) on the way:{lines}", errors)
 
     def __init__(self, errors: Sequence[Exception]) -> None:
-        HotswapError.__init__(
-            self, self.message, "These are defects of the plugins named: their stop or cleanup raised."
-        )
+        hints = dict.fromkeys(each.hint for each in errors if isinstance(each, RebuildFailed))
+        if len(hints) < len(errors):
+            hints["These are defects of the plugins named: their stop or cleanup raised."] = None
+        HotswapError.__init__(self, self.message, " ".join(hints))
 
     def __str__(self) -> str:
         return self.message
