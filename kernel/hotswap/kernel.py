@@ -134,7 +134,14 @@ class Kernel(Host):
         settings: Settings | None = None,
         cascade: bool = False,
     ) -> Plan:
-        """Do all of it in one change, switched together, wholly or not at all; arguments as for ``plan``."""
+        """Do all of it in one change, switched together, wholly or not at all; arguments as for ``plan``.
+
+        This and every other change waits until what it replaced is closed. Where it is asked for from within a call
+        that is to leave, it returns when it is in force, and what goes wrong after that is logged.
+
+        Raises:
+            WouldDeadlock: that call has to leave first, since its plugin cannot be open twice or hands over state.
+        """
         selected = self._by_name(select or {})
         return await self._running.many(
             lambda changes: changes.plan(

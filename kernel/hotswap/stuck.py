@@ -205,4 +205,5 @@ def _behind(opaque: Any) -> Any:
 
 
 def _has_own_life(referred: Any) -> bool:
-    return asyncio.isfuture(referred) or isinstance(referred, _ELSEWHERE)
+    kind = type(referred)  # a proxy answers for something else when it is asked for its ``__class__``, or raises
+    return hasattr(kind, "_asyncio_future_blocking") or issubclass(kind, _ELSEWHERE)

@@ -111,10 +111,23 @@ class Generated(Returned):
         return (yield from self.work.__await__())
 
 
+class Proxy:
+    """It cannot be asked what it is."""
+
+    @property
+    def __class__(self) -> Any:
+        raise RuntimeError("there is nothing behind this")
+
+    @__class__.setter
+    def __class__(self, value: Any) -> None:
+        raise RuntimeError("there is nothing behind this")
+
+
 class Stepped:
     """Its ``__await__`` returns an iterator that is written by hand."""
 
     def __init__(self, work: Any) -> None:
+        self.proxy = Proxy()
         self.steps = work.__await__()
 
     def __await__(self) -> Any:
