@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from hotswap.ahead import opener
 from hotswap.catalog import Found
@@ -94,9 +95,9 @@ class Activation:
         ahead = self._life.wiring.ahead
         return ahead.instead_of(provider) if ahead is not None and ahead.waits() else None
 
-    def _may_wait(self) -> bool:
+    def _may_wait(self, task: asyncio.Task[Any] | None) -> bool:
         ahead = self._life.wiring.ahead
-        return ahead is None or not ahead.waits()
+        return ahead is None or not ahead.waits(task)
 
     async def wake(self, plugin: str, call: str = "") -> None:
         """Open a dormant plugin; calls that come together share it. Do nothing where it is not dormant (any more).
@@ -114,7 +115,7 @@ class Activation:
             if kept is None:
                 break
             if not await kept.opens(self._may_wait):
-                seconds = kept.seconds if self._may_wait() else 0
+                seconds = kept.seconds if self._may_wait(None) else 0
                 raise HoldTimeout(call or f"Opening {plugin!r}", f"{plugin} {dormant.manifest.raw_version}", seconds)
         if dormant is None:
             return

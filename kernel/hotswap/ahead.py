@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
+from typing import Any
 
 from hotswap.generation import Generation, Provider
 
@@ -22,18 +24,22 @@ class Ahead:
         """Keys of the generations of plugins that are opened."""
         self.closing: set[str] = set()
         """Keys of those that are closed before what comes in their place is opened."""
-        self.inside: Callable[[], bool] = lambda: False
-        """Tells of the current call whether it is made within one that has to leave before the change goes on."""
+        self.inside: Callable[[asyncio.Task[Any] | None], bool] = lambda task: False
+        """Tells of a call whether it is made within one that has to leave before the change goes on."""
 
     def add(self, generations: Iterable[Generation]) -> None:
         """Add what was opened."""
         for each in generations:
             self.coming.setdefault(each.provider.port, {})[each.provider.name] = each
 
-    def waits(self) -> bool:
-        """Return whether the change waits for the current call, so that this must not wait for the change."""
+    def waits(self, task: asyncio.Task[Any] | None = None) -> bool:
+        """Return whether the change waits for the current call, so that this must not wait for the change.
+
+        Args:
+            task: of the call, where that is suspended; the context is its own in any case.
+        """
         key = opener.get()
-        return key in self.consumers or key in self.closing or self.inside()
+        return key in self.consumers or key in self.closing or self.inside(task)
 
     def instead_of(self, provider: Provider) -> Generation | None:
         """Return what comes for a provider, if that is open."""

@@ -25,9 +25,9 @@ class Leaving:
     def __init__(self) -> None:
         self.generations: list[Generation] = []
 
-    def surround(self) -> bool:
-        """Return whether the current call is made within one that is inside one of them."""
-        return any(each.leases for each in self.generations) and runs_within(self._is_inside)
+    def surround(self, task: asyncio.Task[Any] | None) -> bool:
+        """Return whether a call is made within one that is inside one of them; ``task`` as in ``runs_within``."""
+        return any(each.leases for each in self.generations) and runs_within(self._is_inside, task)
 
     def _is_inside(self, frame: FrameType) -> bool:
         generation = generation_of(frame)
@@ -60,16 +60,20 @@ class Hold(Gate):
         Raises:
             HoldTimeout: the release did not come in time, or cannot come before the call has ended.
         """
-        found = self._at_once(method)
-        if found is None and not await self.opens(lambda: self._at_once(method) is None):
-            found = self._at_once(method)
-            if found is None:
-                raise self._timeout(method, self.seconds)
+        found: Generation | None = None
+
+        def must(task: asyncio.Task[Any] | None) -> bool:
+            nonlocal found
+            found = self._at_once(method, task)
+            return found is None
+
+        if not await self.opens(must) and found is None:
+            raise self._timeout(method, self.seconds)
         return found
 
-    def _at_once(self, method: str) -> Generation | None:
+    def _at_once(self, method: str, task: asyncio.Task[Any] | None) -> Generation | None:
         """Return where a call goes that the change waits for; None: the change does not."""
-        if not self._ahead.waits():
+        if not self._ahead.waits(task):
             return None
         if not self.over:
             return self.held

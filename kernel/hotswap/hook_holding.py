@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, TypeAlias
 
 from loguru import logger
 
@@ -20,6 +21,7 @@ from hotswap.hook_record import HookRecord
 from hotswap.hook_registry import Key
 from hotswap.within import runs_within
 
+Passes: TypeAlias = Callable[[asyncio.Task[Any] | None], bool]
 _RUNS = ("_rest", "stream", "fire")
 """Methods of what is compiled in which a run is inside, and may await what is not its own."""
 
@@ -32,27 +34,28 @@ class HookHold(Gate):
         plugin: its id.
         keys: the chains that its handlers are in. Closing it takes them out, and calls go on waiting.
         seconds: how long a call waits; after that it goes past the handlers.
-        passes: tells of the current call whether what holds it up waits for it.
+        passes: tells of a call whether what holds it up waits for it.
     """
 
-    def __init__(
-        self, owner: object, plugin: str, keys: frozenset[Key], seconds: float, passes: Callable[[], bool]
-    ) -> None:
+    def __init__(self, owner: object, plugin: str, keys: frozenset[Key], seconds: float, passes: Passes) -> None:
         super().__init__(seconds)
         self._passes = passes
         self.owner = owner
         self.plugin = plugin
         self.keys = keys
 
-    def concerns(self, source: str) -> bool:
+    def concerns(self, source: str, task: asyncio.Task[Any] | None = None) -> bool:
         """Return whether a call has to wait.
 
         Not the plugin's own calls, nor what the plugin waits for itself: calls from within a handler, from within a
         call that has yet to come to a handler of the plugin, and from within a call that has yet to leave it.
+
+        Args:
+            task: of the call, where that is suspended.
         """
-        if source == self.plugin or inside.get() or self._passes():
+        if source == self.plugin or inside.get() or self._passes(task):
             return False
-        return not runs_within(self._is_ahead)
+        return not runs_within(self._is_ahead, task)
 
     def _is_ahead(self, frame: FrameType) -> bool:
         hooks = frame.f_locals.get("self") if frame.f_code.co_name in _RUNS else None
@@ -62,9 +65,9 @@ class HookHold(Gate):
         """Return whether it was released in time; say so where it was not, unless there is nothing to wait for."""
         concerned = True
 
-        def must() -> bool:
+        def must(task: asyncio.Task[Any] | None) -> bool:
             nonlocal concerned
-            concerned = self.concerns(source)
+            concerned = self.concerns(source, task)
             return concerned
 
         if await self.opens(must):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from hotswap.errors import HookInvalid
 from hotswap.hook_entry import Entry
-from hotswap.hook_holding import Holds, HookHold
+from hotswap.hook_holding import Holds, HookHold, Passes
 from hotswap.hook_leases import Draining
 from hotswap.hook_registry import HookRegistry, keys_of
 from hotswap_ports.hooks import Handler
@@ -63,7 +63,7 @@ class Staging:
         """Forget what was collected, take out what is in force, and take nothing more."""
         switch(self._registry, leave=(self,))
 
-    def hold(self, seconds: float, passes: Callable[[], bool] = lambda: False) -> Callable[[], None]:
+    def hold(self, seconds: float, passes: Passes = lambda task: False) -> Callable[[], None]:
         """Let new calls wait that would come to these handlers, until what is returned is called.
 
         For a plugin that is closed before another generation of it is in force: hold, ``drained``, close, open the

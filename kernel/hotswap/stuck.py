@@ -86,14 +86,22 @@ def generation_of(frame: FrameType) -> object | None:
     return frame.f_locals.get(GENERATION) if GENERATION in frame.f_code.co_varnames else None
 
 
-def frames(task: asyncio.Task[Any]) -> Iterator[FrameType]:
-    """Yield the frames of a task that waits, from the outermost to the innermost."""
+def awaited_in(task: asyncio.Task[Any]) -> Iterator[Any]:
+    """Yield what a task that waits awaits, from its own coroutine to the innermost."""
     awaited: Any = task.get_coro()
     while awaited is not None:
-        frame = _frame(awaited)
-        if frame is not None:
-            yield frame
-        awaited = _next_awaited(awaited, frame)
+        yield awaited
+        awaited = _next_awaited(awaited, _frame(awaited))
+
+
+def frames(task: asyncio.Task[Any]) -> Iterator[FrameType]:
+    """Yield the frames of a task that waits, from the outermost to the innermost."""
+    return (frame for each in awaited_in(task) if (frame := _frame(each)) is not None)
+
+
+def is_idle(items: object) -> bool:
+    """Return whether something is a stream that was begun, and that nobody reads at the moment."""
+    return type(items) is AsyncGeneratorType and items.ag_await is None and not items.ag_running
 
 
 def came_from_elsewhere(error: BaseException, provider: object) -> bool:
@@ -159,7 +167,7 @@ def _inside(
 
 def _idle_streams(generation: object) -> Iterator[Inside]:
     for each in gc.get_objects():
-        if type(each) is AsyncGeneratorType and each.ag_await is None and not each.ag_running:
+        if is_idle(each):
             frame = each.ag_frame
             if frame is not None and _is_call(frame, generation):
                 yield _inside(frame, _consumer(frame))

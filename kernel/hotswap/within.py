@@ -2,30 +2,51 @@
 
 What runs in a task of its own is within a call as well where that waits for the task: awaited as it is, or by
 ``gather``, ``wait``, ``wait_for``, ``shield``, ``as_completed`` or a task group. A task that was only started within a
-call, and that nobody waits for (yet), is not.
+call, and that nobody waits for (yet), is not. Who calls something between two items of a stream is within the call that
+the stream is.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import FrameType
 from typing import Any
 
-from hotswap.stuck import frames, generation_of
+from hotswap.stuck import awaited_in, frames, generation_of, is_idle
 
 
-def runs_within(found: Callable[[FrameType], bool]) -> bool:
-    """Return whether the code that asks, or what waits for its task, runs within a frame of a kind."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if found(frame):
-            return True
-        frame = frame.f_back
-    task = asyncio.current_task() if asyncio._get_running_loop() is not None else None
-    return task is not None and any(found(each) for waiting in _waiting_for(task) for each in frames(waiting))
+def runs_within(found: Callable[[FrameType], bool], task: asyncio.Task[Any] | None = None) -> bool:
+    """Return whether some code, or what waits for its task, runs within a frame of a kind.
+
+    Args:
+        task: whose code it is, where that is suspended; None: it is the code that asks. What this has begun to read
+            between two items of a stream shows only when it is suspended.
+    """
+    if task is None:
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if found(frame):
+                return True
+            frame = frame.f_back
+        task = asyncio.current_task() if asyncio._get_running_loop() is not None else None
+    elif any(map(found, _frames(task))):
+        return True
+    return task is not None and any(found(each) for waiting in _waiting_for(task) for each in _frames(waiting))
+
+
+def _frames(task: asyncio.Task[Any]) -> Iterator[FrameType]:
+    """Yield the frames of a task that waits, and those of the streams that it reads."""
+    yield from frames(task)
+    left = list(awaited_in(task))
+    while left:
+        for each in gc.get_referents(left.pop()):
+            if is_idle(each) and each.ag_frame is not None:
+                yield each.ag_frame
+                left.append(each)
 
 
 def is_inside(generation: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -596,6 +597,10 @@ class Tower(Port):
         """Return how high it is."""
         raise NotImplementedError
 
+    def strike(self, number: int) -> AsyncIterator[int]:
+        """Strike a number of times."""
+        raise NotImplementedError
+
 
 async def test_a_restore_that_spoils_what_it_is_given_spoils_nobody_elses(tmp_path: Path) -> None:
     """An exclusive generation that is opened again has its own state, whatever another one did to the copy it got."""
@@ -913,3 +918,47 @@ async def test_what_stops_is_told_at_once_that_it_would_wait_for_itself(tmp_path
         remove()
         assert [type(each) for each in said] == [HoldTimeout]
         assert await greeter.greet("z") == "z"
+
+
+@pytest.mark.parametrize("ask", [in_gather, later])
+@pytest.mark.parametrize("exclusive", [False, True])
+async def test_who_reads_a_stream_may_call_its_provider_between_two_items(
+    tmp_path: Path, ask: Any, exclusive: bool
+) -> None:
+    """A call that the reader of a stream makes before it reads on does not wait for the stream to end."""
+    code = """
+        from tests.unit.test_exclusive import Tower
+
+        class Bells(Tower):
+            async def ring(self):
+                return 1.0
+            async def strike(self, number):
+                for each in range(number):
+                    yield each
+            async def snapshot(self):
+                return None
+            async def restore(self, state, from_version):
+                pass
+    """
+    write_plugin(tmp_path, "own", code, provides={"tower": {"class": "Bells", "exclusive": exclusive}})
+    async with Kernel(settings(tmp_path, "own"), ports=[Tower], environ={}) as running:
+        tower = running.get(Tower)
+        struck = asyncio.Event()
+        goes_on = asyncio.Event()
+
+        async def read() -> list[float]:
+            heard = []
+            async for each in tower.strike(3):
+                struck.set()
+                await goes_on.wait()
+                heard.append(each + await ask(tower.ring()))
+            return heard
+
+        reading = asyncio.create_task(read())
+        await struck.wait()
+        change = asyncio.create_task(running.reload("own"))
+        await until(lambda: running.plugins()["own"].state is State.DRAINING)
+        goes_on.set()
+        async with asyncio.timeout(5):
+            assert await reading == [1.0, 2.0, 3.0]
+            await change

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import anyio
 import pytest
 
 from hotswap.generation import Generation, Provider
-from hotswap.within import is_inside
+from hotswap.stuck import generation_of
+from hotswap.within import is_inside, runs_within
 
 Ask = Callable[[], Awaitable[bool]]
 
@@ -135,3 +136,33 @@ async def test_siblings_of_a_call_are_not_within_it() -> None:
         task = group.create_task(sibling())
     assert not task.result()
     assert (await asyncio.gather(inside.call("greet", lambda target: gate.wait()), sibling()))[1] is False
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+async def test_who_reads_a_stream_is_within_it_between_two_items(wrapped: bool) -> None:
+    """Code that waits between two items of a stream, its reader's own wrapper around it or not, is within that call."""
+    inside, other = generation(), generation()
+    gate, asks = asyncio.Event(), asyncio.Event()
+
+    async def numbers() -> AsyncIterator[int]:
+        yield 1
+
+    async def read() -> None:
+        stream = inside.stream("many", lambda target: numbers())
+        async for _ in (each async for each in stream) if wrapped else stream:
+            asks.set()
+            await gate.wait()
+
+    async def read_through() -> None:
+        await asyncio.gather(read())
+
+    for reads in (read, read_through):
+        gate.clear()
+        asks.clear()
+        task = asyncio.create_task(reads())
+        await asks.wait()
+        reader = next(each for each in asyncio.all_tasks() if each.get_coro().__qualname__.endswith(".read"))  # type: ignore[union-attr]
+        assert runs_within(lambda frame: generation_of(frame) is inside, reader)
+        assert not runs_within(lambda frame: generation_of(frame) is other, reader)
+        gate.set()
+        await task
