@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from typing import Any
 
+from hotswap.ahead import opener
 from hotswap.catalog import Found
 from hotswap.consumer import Consumer
 from hotswap.dormant import Asleep, Dormant, Resting
-from hotswap.errors import InjectionFailed, IsolationRequired
-from hotswap.generation import Generation
+from hotswap.errors import HoldTimeout, InjectionFailed, IsolationRequired, KernelNotRunning
+from hotswap.gate import Gate
+from hotswap.generation import Generation, Provider
 from hotswap.keeper import to_the_end
 from hotswap.lifecycle import Lifecycle
 from hotswap.loader import undo
@@ -22,6 +25,7 @@ from hotswap.prepared import check_trust, prepare
 from hotswap.settings import Settings
 from hotswap.slots import Slot
 from hotswap.states import State
+from hotswap.undo import cancelling
 from hotswap_ports import Port
 
 
@@ -46,7 +50,8 @@ class Activation:
         self._settings = settings
         self._failed = failed
         self._waking: dict[str, asyncio.Task[None]] = {}
-        self._kept: dict[str, asyncio.Event] = {}
+        self._stopped = False
+        self._kept: dict[str, Gate] = {}
         """Plugins that a change keeps asleep."""
         lifecycle.activation = self
         lifecycle.dormant.made = self._made
@@ -84,25 +89,50 @@ class Activation:
 
     def _asleep(self, generation: Generation, slot: Slot, onward: Port) -> Asleep:
         assert isinstance(generation, Resting)
-        return Asleep(generation, self.wake, slot, onward)
+        return Asleep(generation, self.wake, self._coming, slot, onward)
 
-    async def wake(self, plugin: str) -> None:
+    def _coming(self, provider: Provider) -> Generation | None:
+        ahead = self._life.wiring.ahead
+        return ahead.instead_of(provider) if ahead is not None and ahead.waits() else None
+
+    def _may_wait(self, task: asyncio.Task[Any] | None) -> bool:
+        ahead = self._life.wiring.ahead
+        return ahead is None or not ahead.waits(task)
+
+    async def wake(self, plugin: str, call: str = "") -> None:
         """Open a dormant plugin; calls that come together share it. Do nothing where it is not dormant (any more).
 
+        Args:
+            call: what it is needed for.
+
         Raises:
+            HoldTimeout: a change kept it asleep for too long, or waits for this itself.
             HotswapError, NotReady: it could not be opened.
+            KernelNotRunning: the kernel was left meanwhile.
         """
-        while (kept := self._kept.get(plugin)) is not None:
-            await kept.wait()
-        dormant = self._life.dormant.get(plugin)
+        while (dormant := self._life.dormant.get(plugin)) is not None:
+            kept = self._kept.get(plugin)
+            if kept is None:
+                break
+            if not await kept.opens(self._may_wait):
+                seconds = kept.seconds if self._may_wait(None) else 0
+                raise HoldTimeout(call or f"Opening {plugin!r}", f"{plugin} {dormant.manifest.raw_version}", seconds)
         if dormant is None:
             return
         task = self._waking.get(plugin)
+        if task is None and self._stopped:
+            raise KernelNotRunning(f"it was left before {plugin!r} was open")
         if task is None:
             task = asyncio.create_task(self._wake(dormant), name=f"hotswap: wake {plugin}")
             self._waking[plugin] = task
             task.add_done_callback(lambda done: self._done(plugin, done))
-        await asyncio.shield(task)
+        before = cancelling()
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if cancelling() > before or not task.cancelled():
+                raise
+            raise KernelNotRunning(f"it was left before {plugin!r} was open") from None
 
     def _done(self, plugin: str, task: asyncio.Task[None]) -> None:
         self._waking.pop(plugin, None)
@@ -131,6 +161,8 @@ class Activation:
             undo(ready.loaded)
             raise InjectionFailed(f"Plugin {dormant.id!r}", gaps)
         instance = life.instance(ready, settings)
+        if not opener.get():  # where a change opens what needs this, that is what the calls of this are made for
+            opener.set(instance.consumer.key)
         try:
             await instance.open()
         except BaseException:
@@ -143,7 +175,7 @@ class Activation:
 
     async def keep(self, plugin: str) -> None:
         """Keep a plugin asleep until ``let``; if it is being woken, wait for that first."""
-        self._kept.setdefault(plugin, asyncio.Event())
+        self._kept.setdefault(plugin, Gate(self._settings().hold_timeout))
         task = self._waking.get(plugin)
         if task is not None:
             await asyncio.wait([task])
@@ -152,10 +184,11 @@ class Activation:
         """Let a plugin be woken again."""
         kept = self._kept.pop(plugin, None)
         if kept is not None:
-            kept.set()
+            kept.release()
 
     async def stop(self) -> None:
         """Wake nobody any more; what is being opened is undone."""
+        self._stopped = True
         tasks = list(self._waking.values())
         for each in tasks:
             each.cancel()

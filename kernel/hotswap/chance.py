@@ -8,7 +8,7 @@ from typing import Any
 
 from hotswap.generation import Generation
 from hotswap.probation import verdict
-from hotswap.stuck import is_inside
+from hotswap.within import is_inside
 
 PROOF = 3
 """Good calls, one after another, by which a provider shows that it can serve again."""

@@ -10,7 +10,15 @@ from itertools import count
 from typing import Any
 
 from hotswap.catalog import Catalog, Found
-from hotswap.errors import HotswapError, KernelNotRunning, NothingToRollBack, PlanOutdated, TeardownFailed
+from hotswap.errors import (
+    HotswapError,
+    KernelNotRunning,
+    NothingToRollBack,
+    PlanOutdated,
+    TeardownFailed,
+    WouldDeadlock,
+)
+from hotswap.generation import Generation
 from hotswap.lifecycle import Left, Lifecycle, News
 from hotswap.lock import Lock
 from hotswap.plan import Plan
@@ -18,8 +26,10 @@ from hotswap.planner import Planner
 from hotswap.proposals import Past, Proposals
 from hotswap.rebinding import Rebinding
 from hotswap.reconfiguring import touched
+from hotswap.request import Request
 from hotswap.settings import Settings
 from hotswap.states import STUCK, State
+from hotswap.stuck import generations_around
 from hotswap.undo import cancelling
 from hotswap_ports import NotReady
 
@@ -38,10 +48,11 @@ class Changes(Proposals):
 
     def __init__(self, settings: Settings, planner: Planner, lifecycle: Lifecycle) -> None:
         super().__init__(settings, planner, lifecycle)
+        lifecycle.drain_timeout = settings.drain_timeout
         self.committed: list[Callable[[], None]] = []
         """Called after each change."""
         self._lock = asyncio.Lock()
-        self._under_way: dict[int, asyncio.Task[Plan]] = {}
+        self._under_way: dict[int, Request] = {}
         self._asked: dict[tuple[str, ...], int] = {}
         """The number of the last change that was asked for by a key."""
         self._latest = 0
@@ -61,24 +72,28 @@ class Changes(Proposals):
         """Plan and apply in one turn; requests for the same change that arrive meanwhile share its result.
 
         The change goes on when whoever asked for it is cancelled. ``news`` are hook points and what they are told
-        when it is done.
+        when it is done. One that is asked for from within a call that it would wait for is done, for whoever asks, with
+        its switch: what goes wrong after that is logged.
 
         Raises:
             KernelNotRunning: the kernel was left before the change was done; what it had begun is undone.
+            WouldDeadlock: it was asked for from within a call that has to leave before its switch.
         """
+        within = generations_around()
         number = self._asked.get(key, 0)
-        task = self._under_way.get(number)
-        if task is None or number in _inside.get() or number != self._latest:
+        request = self._under_way.get(number)
+        if request is None or number in _inside.get() or number != self._latest:
             # Also where a hook of that very change asks again, or another one was asked for in between: done anew.
             number = self._asked[key] = self._latest = next(_numbers)
-            name = f"hotswap: {' '.join(key[:2])}"
-            task = self._under_way[number] = asyncio.create_task(self._turn(number, make, fresh, news), name=name)
-            task.add_done_callback(lambda done: self._done(key, number, done))
+            request = self._under_way[number] = Request(within)
+            work = self._turn(number, make, fresh, news, request)
+            request.task = asyncio.create_task(work, name=f"hotswap: {' '.join(key[:2])}")
+            request.task.add_done_callback(lambda done: self._done(key, number, done))
         before = cancelling()
         try:
-            return await asyncio.shield(task)
+            return await request.outcome(within)
         except asyncio.CancelledError:
-            if cancelling() > before or not task.cancelled():
+            if cancelling() > before or not request.task.cancelled():
                 raise
             raise KernelNotRunning("it was left before this change was done") from None
 
@@ -105,19 +120,27 @@ class Changes(Proposals):
         return self._lock
 
     async def _turn(
-        self, number: int, make: Callable[[Changes], Plan], fresh: Collection[str], news: Sequence[News]
+        self,
+        number: int,
+        make: Callable[[Changes], Plan],
+        fresh: Collection[str],
+        news: Sequence[News],
+        request: Request,
     ) -> Plan:
         _inside.set(_inside.get() | {number})
         async with self._lock:
             planner = self.planner
             try:
                 plan = make(self)
-                left = await self.carry_out(plan, fresh)
+                left = await self.carry_out(plan, fresh, request.within)
             except BaseException:
                 self.planner = planner
                 raise
-            rebuilt = self._rebinding.note(self.lifecycle.consumers(plan.subjects("rebuild")))
+            rebuilding = self.lifecycle.consumers(plan.subjects("rebuild"))
+            rebuilt = self._rebinding.note(rebuilding)
             told = [*self.lifecycle.take_news(), *news]
+        waited = [*left.instances, *(self.lifecycle.instances[each] for each, _ in rebuilding)]
+        request.switched(plan, {generation for each in waited for generation in each.generations})
         # The turn ends with the switch: what drains takes its time, and a handler may ask for a change of its own.
         errors = await self.lifecycle.retire(left)
         errors += await self.lifecycle.tell(told)
@@ -137,7 +160,7 @@ class Changes(Proposals):
                 try:
                     left = await self.lifecycle.rebuild(plugin, self.no_steps(self.settings))
                 except (HotswapError, NotReady) as error:
-                    errors.append(error)
+                    errors.append(self.lifecycle.not_rebuilt(plugin, error))
                     continue
                 told = self.lifecycle.take_news()
             errors += await self.lifecycle.retire(left)
@@ -162,10 +185,19 @@ class Changes(Proposals):
 
         await self.change(("apply", str(id(plan))), unchanged)
 
-    async def carry_out(self, plan: Plan, fresh: Collection[str] = ()) -> Left:
-        """Carry out a plan while the turn is held; return what it took out of service, for ``lifecycle.retire``."""
+    async def carry_out(self, plan: Plan, fresh: Collection[str] = (), within: Collection[Generation] = ()) -> Left:
+        """Carry out a plan while the turn is held; return what it took out of service, for ``lifecycle.retire``.
+
+        ``within`` are the generations inside of which it was asked for.
+        """
         opening = [each for each in plan.steps if each.kind in ("start", "replace")]
         found = {each.subject: self.planner.catalog.get(each.subject, each.after) for each in opening}
+        for plugin, each in found.items() if within else ():
+            if self.lifecycle.would_wait_for(each, within):
+                raise WouldDeadlock(
+                    f"{plugin!r} cannot be replaced while calls are inside, and a call inside it asks for that.",
+                    "Ask for it when the call has ended, or in a task that the call does not wait for.",
+                )
         return await self.lifecycle.apply(plan, found, fresh=fresh, switched=lambda: self._commit(plan))
 
     def _commit(self, plan: Plan) -> None:
@@ -175,6 +207,7 @@ class Changes(Proposals):
         if after.ports != before.ports or after != before or plan.solution != self.solution:
             self.past.append(Past(self.revision, before, self.solution))
         self.settings = after
+        self.lifecycle.drain_timeout = after.drain_timeout
         self.solution = plan.solution
         self.providers = plan.providers
         self.revision += 1
@@ -245,7 +278,7 @@ class Changes(Proposals):
 
     async def finish(self) -> None:
         """End what is under way: before its switch it is undone; what it took out of service after it, others close."""
-        tasks = list(self._under_way.values())
+        tasks = [each.task for each in self._under_way.values()]
         for each in tasks:
             each.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -52,19 +52,19 @@ class LiveConfig:
 
         return end
 
-    def replace(self, values: Mapping[str, Any]) -> tuple[Exception, ...]:
+    def replace(self, values: Mapping[str, Any]) -> tuple[BaseException, ...]:
         """Put other settings in force; return what watchers raised, which is logged and stops no other watcher.
 
-        Settings equal to those before are no change.
+        Settings equal to those before are no change. Nothing is raised, whatever a watcher does.
         """
         if values == self._values:
             return ()
         self._values = deepcopy(dict(values))
-        errors = []
+        errors: list[BaseException] = []
         for callback in tuple(self._watchers.values()):
             try:
                 callback(deepcopy(self._values))
-            except Exception as error:  # noqa: BLE001 - logged and returned: one watcher must not keep the others away
+            except BaseException as error:  # noqa: BLE001 - logged and returned: it must not keep others away, or end a switch
                 errors.append(error)
                 log = logger.bind(plugin=self._plugin)
                 log.warning("A watcher of the settings of {!r} failed: {}", self._plugin, type(error).__name__)

@@ -18,6 +18,7 @@ from hotswap.tracing import PluginTracer
 from hotswap_ports.ai import AIProvider
 from hotswap_ports.hooks import Handler, HookContext
 from hotswap_ports.plugin import PluginContext
+from hotswap_ports.port import Port
 from hotswap_ports.storage import Storage
 
 
@@ -156,11 +157,17 @@ class Context(PluginContext):
         return self._grants.allows(capability, item)
 
     @property
+    def lends(self) -> list[type[Port]]:
+        """Return the ports that it hands out, of those that were granted."""
+        lent: list[tuple[str, type[Port]]] = [("storage_access", Storage), ("llm_access", AIProvider)]
+        return [port for capability, port in lent if self._grants.allows(capability)]
+
+    @property
     def watches_config(self) -> bool:
         """Return whether the plugin follows changes of its settings by itself."""
         return self._config.watched
 
-    def replace_config(self, values: Mapping[str, Any]) -> tuple[Exception, ...]:
+    def replace_config(self, values: Mapping[str, Any]) -> tuple[BaseException, ...]:
         """Put other settings in force and tell who watches them; what watchers raised is logged and returned."""
         self._redact = _redacting(values)
         return self._config.replace(values)

@@ -12,14 +12,16 @@ from contextlib import aclosing
 from typing import Any
 
 from hotswap.catalog import Found
-from hotswap.errors import HotswapError, NotOpenYet
+from hotswap.errors import HoldTimeout, HotswapError, KernelNotRunning, NotOpenYet
 from hotswap.generation import Generation, Provider
 from hotswap.loader import Loaded
 from hotswap.manifest import Manifest
 from hotswap.slots import Slot
 from hotswap_ports import NotReady, Port
 
-Wake = Callable[[str], Awaitable[None]]
+Wake = Callable[[str, str], Awaitable[None]]
+"""Takes a plugin and what for."""
+Coming = Callable[[Provider], Generation | None]
 
 
 class Dormant:
@@ -124,10 +126,12 @@ class Asleep:
     """The policy of a slot that leads to a dormant plugin.
 
     Args:
+        coming: returns what a change opens in a provider's place, for the calls that this change waits for.
         onward: a plain handle of the slot, by which calls go on when the plugin is open.
     """
 
-    def __init__(self, resting: Resting, wake: Wake, slot: Slot, onward: Port) -> None:
+    def __init__(self, resting: Resting, wake: Wake, coming: Coming, slot: Slot, onward: Port) -> None:
+        self._coming = coming
         self._dormant = resting.dormant
         self._slot = slot
         self._provider = resting.provider
@@ -135,25 +139,34 @@ class Asleep:
         self._wake = wake
 
     async def call(self, method: str, invoke: Callable[[Any], Awaitable[Any]], arguments: Mapping[str, Any]) -> Any:
-        await self._awake()
-        return await invoke(self._onward)
+        way = await self._way(method)
+        return await (invoke(self._onward) if way is None else way.call(method, invoke))
 
     async def stream(
         self, method: str, invoke: Callable[[Any], AsyncIterator[Any]], arguments: Mapping[str, Any]
     ) -> AsyncGenerator[Any, None]:
-        await self._awake()
-        items: Any = invoke(self._onward)
+        way = await self._way(method)
+        items: Any = invoke(self._onward) if way is None else way.stream(method, invoke)
         async with aclosing(items):
             async for item in items:
                 yield item
 
-    async def _awake(self) -> None:
-        """Have the plugin opened. Where that fails and another provider serves the slot now, that one gets the call."""
+    async def _way(self, method: str) -> Generation | None:
+        """Have the plugin opened. Where that fails and another provider serves the slot now, that one gets the call.
+
+        Return the generation that the call goes to; None: wherever its slot leads.
+        """
+        coming = self._coming(self._provider)
+        if coming is not None:
+            return coming
         try:
-            await self._wake(self._dormant.id)
+            await self._wake(self._dormant.id, f"{self._provider.port}.{method}")
+        except (HoldTimeout, KernelNotRunning):
+            raise
         except (HotswapError, NotReady):
             if not self._slot.filled:
                 raise
+        return None
 
     def target(self) -> Any:
         return _Class(self._dormant.adapter(self._provider.port, self._provider.name), self._provider)

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+ASKS = 0.02
+"""Seconds until it is asked for the first time whether a call still has to wait; then each time after twice as long."""
+
+Must: TypeAlias = Callable[[asyncio.Task[Any] | None], bool]
+"""Tells whether a call has to wait, given its task while that is suspended; None: it is the current one."""
 
 
 class Gate:
@@ -14,17 +22,47 @@ class Gate:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._open = asyncio.Event()
+        self._released = False
+        self._waiting: set[asyncio.Future[bool]] = set()
 
     def release(self) -> None:
         """Let the calls go on."""
-        self._open.set()
+        self._released = True
+        for each in self._waiting:
+            if not each.done():
+                each.set_result(True)
 
-    async def opens(self) -> bool:
-        """Wait; return whether it was released in time."""
+    async def opens(self, must: Must = lambda task: True) -> bool:
+        """Wait; return whether it was released in time.
+
+        Args:
+            must: asked at first, and then now and then: whoever holds a call up may have begun to wait for it in turn.
+        """
+        if self._released or self.seconds <= 0 or not must(None):
+            return self._released
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        ends = loop.time() + self.seconds
+        waiter: asyncio.Future[bool] = loop.create_future()
+        timer: asyncio.TimerHandle
+
+        def ask(pause: float) -> None:
+            nonlocal timer
+            left = ends - loop.time()
+            if waiter.done():
+                return
+            try:
+                if left <= 0 or not must(task):
+                    waiter.set_result(False)
+                    return
+            except Exception as error:  # noqa: BLE001 - raised for the call that waits
+                waiter.set_exception(error)
+                return
+            timer = loop.call_later(min(2 * pause, left), ask, 2 * pause)
+
+        timer = loop.call_later(min(ASKS, self.seconds), ask, ASKS)
+        self._waiting.add(waiter)
         try:
-            async with asyncio.timeout(self.seconds):
-                await self._open.wait()
-        except TimeoutError:
-            return self._open.is_set()
-        return True
+            return await waiter
+        finally:
+            timer.cancel()
+            self._waiting.discard(waiter)

@@ -9,7 +9,6 @@ the handles of that port get a second class, generated once per set of hooked me
 from __future__ import annotations
 
 import inspect
-from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable
 from functools import cache, update_wrapper
 from typing import Any, Literal, TypeVar, get_origin, get_type_hints
@@ -102,7 +101,7 @@ async def {name}({parameters}):
         _hotswap_items = _hotswap_generation.target.{name}({arguments})
         async for _hotswap_item in _hotswap_items:
             yield _hotswap_item
-            if _hotswap_generation.cut:
+            if _hotswap_generation.cut and _hotswap_generation.is_cut(_hotswap_items):
                 raise _hotswap_generation.evicted("{name}")
     except _failures as _hotswap_error:
         _hotswap_generation.fail("{name}", _hotswap_error)
@@ -149,8 +148,12 @@ async def {name}({parameters}):
 """,
 }
 
-FAILURES = (Exception, SystemExit, CancelledError)
-"""What an adapter may raise that is its failure; ``Generation.fail`` lets a real cancellation through."""
+FAILURES = BaseException
+"""What may come out of an adapter or a handler: all of it is looked at, and what is nobody's failure is let through.
+
+That is a real cancellation, ``KeyboardInterrupt`` and ``GeneratorExit``. Extensions raise what is no ``Exception`` of
+their own (a panic in Rust, say), and that is a failure.
+"""
 
 
 def compile_method(method: PortMethod, template: str, namespace: dict[str, Any]) -> Callable[..., Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import frozen
@@ -22,14 +22,23 @@ class Handed:
     states: Mapping[str, Any]
     """By who it is for: empty for the plugin's own object, ``port/name`` for an adapter."""
 
+    def copied(self) -> Handed:
+        """Return a copy, whose taker may change what it is given."""
+        return Handed(self.version, plain(self.states))
+
+
+def hands_over(classes: Iterable[type]) -> bool:
+    """Return whether an object of one of a plugin's classes takes over state."""
+    return any(issubclass(each, Stateful) and not _is_the_ports(each) for each in classes)
+
 
 def stateful(parts: Mapping[str, object]) -> dict[str, Stateful]:
     """Return those of a plugin's objects that hand over state: what a port calls ``snapshot`` itself is none."""
-    return {key: each for key, each in parts.items() if isinstance(each, Stateful) and not _is_the_ports(each)}
+    return {key: each for key, each in parts.items() if isinstance(each, Stateful) and not _is_the_ports(type(each))}
 
 
-def _is_the_ports(part: object) -> bool:
-    port = port_of(type(part))
+def _is_the_ports(cls: type) -> bool:
+    port = port_of(cls)
     return port is not None and hasattr(port, "snapshot")
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 from attrs import frozen
 
-from hotswap.errors import HookAborted
+from hotswap.errors import HookAborted, says
 from hotswap.handles import FAILURES
 from hotswap.hook_code import Run, inside, written_out
 from hotswap.hook_deadline import DONE, Deadline, Steps, watched
@@ -22,8 +22,6 @@ from hotswap.hook_record import HookRecord, Tally
 from hotswap_ports.hooks import Abort, Action, Continue, HookContext, HookEvent, Modify, Skip, new_event
 
 _ACTIONS = (Continue, Modify, Skip, Abort)
-
-Failure: TypeAlias = Exception | asyncio.CancelledError | SystemExit
 
 
 class Unusable(Exception):
@@ -153,7 +151,7 @@ class Chain:
                     event = new_event(point, moment.data, moment.context)
                 count.alone += 1
                 answer: Any = None
-                failed: Failure | None = None
+                failed: BaseException | None = None
                 try:
                     answer = await handler(event) if is_async else handler(event)  # type: ignore[misc]
                     if answer is not None and type(answer) not in _ACTIONS:
@@ -170,7 +168,7 @@ class Chain:
         finally:
             inside.set(busy)
 
-    async def rest(self, moment: Moment, answer: Any, failed: Failure | None) -> None:
+    async def rest(self, moment: Moment, answer: Any, failed: BaseException | None) -> None:
         """Settle what the handler at ``moment.at`` answered, or how it failed, and run those after it."""
         entry = self.entries[moment.at]
         for each in self.entries[: moment.at + 1]:
@@ -188,12 +186,12 @@ class Chain:
         if moment.skip is None:
             await self.walk(moment, moment.at + 1)
 
-    def _settle(self, moment: Moment, entry: Entry, answer: Any, failed: Failure | None) -> None:
+    def _settle(self, moment: Moment, entry: Entry, answer: Any, failed: BaseException | None) -> None:
         """Do what a handler wants, or note its failure.
 
         Raises:
             HookAborted: it wants to abort.
-            CancelledError: somebody else wants the task to end.
+            CancelledError, KeyboardInterrupt, GeneratorExit: somebody else wants the task to end.
         """
         late = "" if moment.deadline is None else moment.deadline.end()
         if self.moved is not None:
@@ -224,10 +222,14 @@ def _walk(chain: Chain, moment: Moment) -> Awaitable[None] | None:
     return chain.begin(chain.walk(moment), moment)
 
 
-def _problem(error: asyncio.CancelledError | SystemExit, late: str) -> Exception:
-    """Return the failure behind what would end a task, or raise it again where somebody else wants the task to end."""
+def _problem(error: BaseException, late: str) -> Exception:
+    """Return the failure behind what is no ``Exception``, or raise it where somebody else wants the task to end."""
+    if isinstance(error, KeyboardInterrupt | GeneratorExit):
+        raise error
     if isinstance(error, SystemExit):
         return RuntimeError(f"it called sys.exit({error.code!r})")
+    if not isinstance(error, asyncio.CancelledError):
+        return RuntimeError(f"it raised {type(error).__name__}: {says(error)}")
     if late:
         return TimeoutError(late)
     task = asyncio.current_task()

@@ -35,6 +35,11 @@ class Deadline:
         """Return the seconds that the handler has waited."""
         return self._loop.time() - self.since
 
+    @property
+    def is_cut(self) -> bool:
+        """Return whether the handler at work was cut short."""
+        return bool(self._reason)
+
     def begin(self) -> None:
         """Start the clock, unless it runs."""
         if self._timer is None:

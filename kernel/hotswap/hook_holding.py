@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import Any, TypeAlias
 
 from loguru import logger
 
@@ -19,6 +19,11 @@ from hotswap.hook_leases import Leased
 from hotswap.hook_points import Stage
 from hotswap.hook_record import HookRecord
 from hotswap.hook_registry import Key
+from hotswap.within import runs_within
+
+Passes: TypeAlias = Callable[[asyncio.Task[Any] | None], bool]
+_RUNS = ("_rest", "stream", "fire")
+"""Methods of what is compiled in which a run is inside, and may await what is not its own."""
 
 
 class HookHold(Gate):
@@ -29,39 +34,49 @@ class HookHold(Gate):
         plugin: its id.
         keys: the chains that its handlers are in. Closing it takes them out, and calls go on waiting.
         seconds: how long a call waits; after that it goes past the handlers.
+        passes: tells of a call whether what holds it up waits for it.
     """
 
-    def __init__(self, owner: object, plugin: str, keys: frozenset[Key], seconds: float) -> None:
+    def __init__(self, owner: object, plugin: str, keys: frozenset[Key], seconds: float, passes: Passes) -> None:
         super().__init__(seconds)
+        self._passes = passes
         self.owner = owner
         self.plugin = plugin
         self.keys = keys
 
-    def concerns(self, source: str) -> bool:
+    def concerns(self, source: str, task: asyncio.Task[Any] | None = None) -> bool:
         """Return whether a call has to wait.
 
-        Not the plugin's own calls, nor what the plugin waits for itself: calls from within a handler, and from within
-        a call that has yet to come to a handler of the plugin.
-        """
-        return source != self.plugin and not inside.get() and not _is_within(self.owner)
+        Not the plugin's own calls, nor what the plugin waits for itself: calls from within a handler, from within a
+        call that has yet to come to a handler of the plugin, and from within a call that has yet to leave it.
 
-    async def wait(self) -> bool:
-        """Return whether it was released in time; say so where it was not."""
-        if await self.opens():
+        Args:
+            task: of the call, where that is suspended.
+        """
+        if source == self.plugin or inside.get() or self._passes(task):
+            return False
+        return not runs_within(self._is_ahead, task)
+
+    def _is_ahead(self, frame: FrameType) -> bool:
+        hooks = frame.f_locals.get("self") if frame.f_code.co_name in _RUNS else None
+        return isinstance(hooks, Leased) and bool(hooks.ahead(self.owner))
+
+    async def wait(self, source: str) -> bool:
+        """Return whether it was released in time; say so where it was not, unless there is nothing to wait for."""
+        concerned = True
+
+        def must(task: asyncio.Task[Any] | None) -> bool:
+            nonlocal concerned
+            concerned = self.concerns(source, task)
+            return concerned
+
+        if await self.opens(must):
             return True
+        if not concerned:
+            return False
         text = "A call waited {:g} s for {!r} to be replaced, and goes on without its hooks"
         logger.bind(plugin=self.plugin).warning(text, self.seconds, self.plugin)
         return False
-
-
-def _is_within(owner: object) -> bool:
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        hooks = frame.f_locals.get("self") if frame.f_code.co_name in ("_rest", "stream", "fire") else None
-        if isinstance(hooks, Leased) and hooks.ahead(owner):
-            return True
-        frame = frame.f_back
-    return False
 
 
 class Holds:
@@ -140,4 +155,4 @@ class HeldHooks(MethodHooks):
 
 async def wait_for(holds: Iterable[HookHold], source: str) -> bool:
     """Wait for those that concern a call; return whether all were released in time."""
-    return all([await each.wait() for each in holds if each.concerns(source)])
+    return all([await each.wait(source) for each in holds if each.concerns(source)])

@@ -41,10 +41,11 @@ class Leased:
         """Return the runs in which a handler waits, each with that handler."""
         return ((chain, chain.entries[each.at], each) for chain in self._chains() for each in chain.waiting)
 
-    def ahead(self, owner: object, asking: frozenset[object] = NOBODY) -> set[Entry]:
+    def ahead(self, owner: object, asking: frozenset[object] = NOBODY, *, cut: bool = True) -> set[Entry]:
         """Return the handlers of ``owner`` that a run is in or may still come to.
 
-        Runs that wait in a handler whose mark is among ``asking`` are left out: they wait for whoever asks.
+        Runs that wait in a handler whose mark is among ``asking`` are left out: they wait for whoever asks. Without
+        ``cut``, so are those in a handler that was cut short already.
         """
         first, *others = self._stages
         after = [entry for chain in others if chain is not None for entry in chain.ahead(owner)]
@@ -52,7 +53,7 @@ class Leased:
         elsewhere = self.leases
         for chain, entry, moment in self.waiting():
             elsewhere -= 1
-            if not asking >= entry.mark:
+            if not asking >= entry.mark and (cut or not _is_cut(moment)):
                 found.update(chain.ahead(owner, moment.at), after if chain is first else ())
         return found.union(after) if elsewhere else found
 
@@ -119,7 +120,8 @@ class Draining:
     async def drained(self, owner: object, plugin: str, seconds: float) -> None:
         """Wait until no run is in a handler of ``owner``, or may still come to one.
 
-        Runs that wait in a handler from within which this is asked for are not waited for.
+        Runs that wait in a handler from within which this is asked for are not waited for, nor are those that were
+        given up at an earlier deadline.
 
         Raises:
             DrainTimeout: some had not passed them within ``seconds``. The handlers at work are named and were
@@ -127,20 +129,19 @@ class Draining:
         """
         asking = inside.get()
 
-        def passed() -> bool:
-            return not any(old.ahead(owner, asking) for old in self._old)
+        def passed(cut: bool) -> bool:
+            return not any(old.ahead(owner, asking, cut=cut) for old in self._old)
 
         stuck: list[str] = []
         try:
-            if not await self._until(passed, seconds):
+            if not await self._until(lambda: passed(cut=False), seconds):
                 waiting = [each for old in self._old for each in old.waiting()]
-                stuck = [
-                    _cut(entry, each) for _, entry, each in waiting if entry.owner is owner and not asking >= entry.mark
-                ]
+                own = [(entry, each) for _, entry, each in waiting if entry.owner is owner and not _is_cut(each)]
+                stuck = [_cut(entry, each) for entry, each in own if not asking >= entry.mark]
         finally:
             self._pass_over(owner, plugin)
         if stuck:
-            await self._until(passed, GRACE)
+            await self._until(lambda: passed(cut=True), GRACE)
             raise DrainTimeout(f"hooks of {plugin}", seconds, stuck)
 
     async def _until(self, passed: Callable[[], bool], seconds: float) -> bool:
@@ -169,6 +170,10 @@ class Draining:
 
     def _ahead(self, owner: object) -> set[Entry]:
         return {entry for old in self._old for entry in old.ahead(owner)}
+
+
+def _is_cut(moment: Moment) -> bool:
+    return moment.deadline is not None and moment.deadline.is_cut
 
 
 def _cut(entry: Entry, moment: Moment) -> str:

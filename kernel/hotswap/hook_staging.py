@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from hotswap.errors import HookInvalid
 from hotswap.hook_entry import Entry
-from hotswap.hook_holding import Holds, HookHold
+from hotswap.hook_holding import Holds, HookHold, Passes
 from hotswap.hook_leases import Draining
 from hotswap.hook_registry import HookRegistry, keys_of
 from hotswap_ports.hooks import Handler
@@ -63,16 +63,17 @@ class Staging:
         """Forget what was collected, take out what is in force, and take nothing more."""
         switch(self._registry, leave=(self,))
 
-    def hold(self, seconds: float) -> Callable[[], None]:
+    def hold(self, seconds: float, passes: Passes = lambda task: False) -> Callable[[], None]:
         """Let new calls wait that would come to these handlers, until what is returned is called.
 
         For a plugin that is closed before another generation of it is in force: hold, ``drained``, close, open the
         other, switch, release. A call that waited goes to the handlers that are in force then; one that has waited
         for ``seconds`` goes past these, which is logged. The plugin's own calls, calls from within a handler, and
-        calls from within a call that ``drained`` waits for do not wait: they go past these handlers at once.
+        calls from within a call that ``drained`` waits for do not wait: they go past these handlers at once, and so
+        does a call of which ``passes`` says that it is waited for.
         """
         keys = frozenset(key for entry in self._in_force for key in keys_of(entry))
-        hold = HookHold(self._owner, self.source, keys, seconds)
+        hold = HookHold(self._owner, self.source, keys, seconds, passes)
         self._holds.add(hold)
         self._registry.touch(keys)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Self
 
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -13,7 +14,7 @@ from hotswap.catalog import discover
 from hotswap.changes import Changes
 from hotswap.clock import Ticking
 from hotswap.collecting import SELDOM_COLLECTED
-from hotswap.errors import KernelInUse, KernelNotRunning, TeardownFailed
+from hotswap.errors import KernelInUse, KernelNotRunning, PortUnfilled, TeardownFailed
 from hotswap.failover import Failover
 from hotswap.handles import port_methods
 from hotswap.health_watch import Timer
@@ -90,6 +91,7 @@ class Host:
     async def _come_up(self) -> None:
         catalog = discover(self._settings, environ=self._environ)
         self._changes = Changes(self._settings, Planner(catalog, self._ports), self._lifecycle)
+        self._wiring.unfilled = partial(_unfilled, self._changes, self._ports)
         self._boot = Boot(self._changes, self._lifecycle, self._backoff)
         self._portal.open()
         self._trials = Trials(self._changes)
@@ -141,6 +143,7 @@ class Host:
             await trials.finish()
             errors = await self._lifecycle.close([each.id for each in changes.solution.plugins])
             self._wiring.slots.clear(KernelNotRunning("it was left"))
+            self._wiring.unfilled = PortUnfilled
             return errors
         finally:
             self._ticking.stop()
@@ -156,3 +159,7 @@ class Host:
     @property
     def _report(self) -> Report:
         return Report(self._running, self._lifecycle, self._ports, {} if self._trials is None else self._trials.all())
+
+
+def _unfilled(changes: Changes, ports: PortDirectory, port: str) -> PortUnfilled:
+    return Report(changes, changes.lifecycle, ports).unfilled(port)

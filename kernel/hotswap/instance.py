@@ -23,6 +23,7 @@ from hotswap.loader import drop
 from hotswap.manifest import Provide
 from hotswap.prepared import Prepared
 from hotswap.settings import Settings
+from hotswap.slots import Slot
 from hotswap.undo import UndoStack, cancelling
 from hotswap.wiring import Wiring
 from hotswap_ports import AIProvider, Health, Plugin, Port, Stateful, Storage, port_of
@@ -230,8 +231,17 @@ class Instance:
             raise TypeError(f"its __aenter__ returned {type(entered).__name__}, which is no {port.__name__}")
         return cast("Port", entered)
 
+    def take_along(self, leaving: Collection[Generation]) -> list[tuple[Slot, Generation]]:
+        """Return the slots that lead it to providers that leave with it, each with that one, asked for or not."""
+        lent = () if self._context is None else self._context.lends
+        return self._wiring.take_along(self.consumer, self.prepared.needs, lent, leaving)
+
     async def drain(self, seconds: float) -> list[Exception]:
-        """Wait until no call is inside any more, nor in a handler of this plugin's; return what went wrong."""
+        """Wait until no call is inside any more, nor in a handler of this plugin's; return what went wrong.
+
+        What is undone when it closes may take as long from now on.
+        """
+        self.stack.seconds = seconds
         leaving = [*(each.drain(seconds) for each in self.generations), self.staging.drained(seconds)]
         results = await asyncio.gather(*leaving, return_exceptions=True)
         return [each for each in results if isinstance(each, Exception)]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
+from hotswap.arguments import check_id, check_plan, check_values, names_of, port_name, unknown_port
 from hotswap.catalog import Catalog
-from hotswap.errors import HotswapError, PortUnfilled, PortUnknown
+from hotswap.errors import HotswapError, WouldDeadlock
 from hotswap.hooks import Hooks
 from hotswap.host import Host
 from hotswap.plan import Plan
@@ -71,10 +73,7 @@ class Kernel(Host):
             PortUnfilled, PortAmbiguous, ProviderNotFound: there is none, or more than one and none is selected.
         """
         known = self._port(port)
-        try:
-            return cast("P", self._wiring.handle(known, name))
-        except PortUnfilled as error:
-            raise self._report.unfilled(error.port) from None
+        return cast("P", self._wiring.handle(known, name))
 
     def all(self, port: Callable[..., P]) -> Mapping[str, P]:
         """Return the live handles of all open providers by name, the selected one first; the mapping is live too.
@@ -89,8 +88,10 @@ class Kernel(Host):
         asked = cast("type[Port]", port)
         if is_port(port) and asked.PORT in self._ports and self._ports.get(asked.PORT) is port:
             return asked
-        name = getattr(port, "__qualname__", None) or repr(port)
-        raise PortUnknown(name, [each.__qualname__ for each in self._ports], where="which was asked for as a class")
+        raise unknown_port(port, self._ports)
+
+    def _by_name(self, select: Mapping[type[Port] | str, str | Collection[str]]) -> dict[str, tuple[str, ...]]:
+        return {port_name(port, self._ports): names_of(names) for port, names in select.items()}
 
     def build(self, target: Callable[..., T]) -> T:
         """Construct ``target`` with what its annotations ask for.
@@ -119,7 +120,7 @@ class Kernel(Host):
             settings: take the place of those in force, before all else that is asked for.
         """
         return self._running.plan(
-            enable=enable, disable=disable, select=_by_name(select or {}), configure=configure, settings=settings,
+            enable=enable, disable=disable, select=self._by_name(select or {}), configure=configure, settings=settings,
             cascade=cascade,
         )  # fmt: skip
 
@@ -133,8 +134,15 @@ class Kernel(Host):
         settings: Settings | None = None,
         cascade: bool = False,
     ) -> Plan:
-        """Do all of it in one change, switched together, wholly or not at all; arguments as for ``plan``."""
-        selected = _by_name(select or {})
+        """Do all of it in one change, switched together, wholly or not at all; arguments as for ``plan``.
+
+        This and every other change waits until what it replaced is closed. Where it is asked for from within a call
+        that is to leave, it returns when it is in force, and what goes wrong after that is logged.
+
+        Raises:
+            WouldDeadlock: that call has to leave first, since its plugin cannot be open twice or hands over state.
+        """
+        selected = self._by_name(select or {})
         return await self._running.many(
             lambda changes: changes.plan(
                 enable=enable, disable=disable, select=selected, configure=configure, settings=settings,
@@ -169,7 +177,8 @@ class Kernel(Host):
         Args:
             interval: seconds between two looks.
             on_change: told of each plan that was carried out.
-            on_problem: told of what could not be put in force; everything goes on as it was.
+            on_problem: told of what could not be put in force (everything goes on as it was then; so it does where
+                ``hotswap.toml`` is gone), and of names that lead nowhere. What either of them raises is logged.
 
         Raises:
             NothingToWatch: the settings were made in code, not read by ``Settings.load``.
@@ -192,10 +201,12 @@ class Kernel(Host):
             HotswapError: it could not be done; everything is as it was.
             TeardownFailed: it was done, and something it replaced did not close cleanly.
         """
+        check_plan(plan)
         await self._running.apply(plan)
 
     async def enable(self, plugin: str) -> Plan:
         """Open a plugin, and what it needs. Returns what was done; raises as ``apply`` does."""
+        check_id("enable", plugin)
         return await self._running.change(("enable", plugin), lambda changes: changes.plan(enable=[plugin]))
 
     async def disable(self, plugin: str, *, cascade: bool = False) -> Plan:
@@ -204,6 +215,7 @@ class Kernel(Host):
         Raises:
             PluginInUse: others need it; they are named, and nothing was changed.
         """
+        check_id("disable", plugin)
         key = ("disable", plugin, str(cascade))
         return await self._running.change(key, lambda changes: changes.plan(disable=[plugin], cascade=cascade))
 
@@ -249,7 +261,7 @@ class Kernel(Host):
         Raises:
             TrialRefused: the port has a trial, or nobody to compare with, or what is asked for makes no sense.
         """
-        name = _name(port)
+        name, names = port_name(port, self._ports), names_of(names)
         terms = terms_of(self._ports.get(name), names, **trial) if trial else None
         if terms is not None and self._trials is not None:
             return await self._trials.start(name, names, terms)
@@ -267,11 +279,19 @@ class Kernel(Host):
         Raises:
             ConfigInvalid: the settings break its schema; nothing was changed.
         """
+        check_id("configure", plugin)
+        check_values(values)
         return await self._running.configure(plugin, values)
 
     async def reload(self, plugin: str) -> Plan:
-        """Read a plugin's manifest and code anew from disk, and swap it."""
-        found = await asyncio.to_thread(discover_again, plugin, self.catalog, self.settings, self._environ)
+        """Read a plugin's manifest and code anew from disk, and swap it.
+
+        Raises:
+            ManifestInvalid, PluginLoadFailed, ...: it cannot be used as it is now; the one that is open goes on.
+        """
+        check_id("reload", plugin)
+        where = self.catalog, self.settings, self._environ, self._lifecycle.folder(plugin)
+        found = await asyncio.to_thread(discover_again, plugin, *where)
         return await self._running.reload(plugin, found)
 
     def on(
@@ -330,16 +350,16 @@ class Kernel(Host):
         return self._portal
 
 
-def _name(port: type[Port] | str) -> str:
-    return port if isinstance(port, str) else port.PORT
-
-
-def _by_name(select: Mapping[type[Port] | str, str | Collection[str]]) -> dict[str, tuple[str, ...]]:
-    return {_name(port): (names,) if isinstance(names, str) else tuple(names) for port, names in select.items()}
-
-
 def run(main: Callable[[Kernel], Awaitable[T]], settings: Settings | None = None) -> T:
-    """Run ``await main(kernel)`` inside a kernel, from a synchronous program."""
+    """Run ``await main(kernel)`` inside a kernel, from a synchronous program.
+
+    Raises:
+        WouldDeadlock: an event loop runs here already.
+    """
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        hint = "Enter a kernel on that loop: `async with Kernel(settings) as kernel:`."
+        raise WouldDeadlock("`hotswap.run` was called where an event loop runs, which would wait for itself.", hint)
 
     async def inside() -> T:
         async with Kernel(settings) as kernel:

@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, TypeAlias
+from typing import NoReturn, Protocol, TypeAlias
 
 from attrs import frozen
 
+from hotswap.admission import is_exclusive
 from hotswap.catalog import Found
 from hotswap.config import Config
 from hotswap.dormant import Dormant, Sleepers
-from hotswap.errors import HookAborted, HotswapError
+from hotswap.errors import HookAborted, HotswapError, RebuildFailed
 from hotswap.generation import Generation
 from hotswap.guard import describe, let_go
+from hotswap.handover import stateful
 from hotswap.hooks import Hooks
 from hotswap.instance import Instance
 from hotswap.keeper import to_the_end
@@ -35,7 +39,7 @@ from hotswap.prepared import Prepared
 from hotswap.settings import Settings
 from hotswap.states import State
 from hotswap.wiring import Wiring
-from hotswap_ports import Port
+from hotswap_ports import NotReady, Port
 
 
 @frozen
@@ -83,6 +87,8 @@ class Lifecycle:
         self.dormant = Sleepers(lambda found: load(found, ports))
         """Plugins that are in force and opened by the first call."""
         self.activation: Sleep | None = None
+        self.drain_timeout = 0.0
+        """Seconds, by the settings in force."""
         self._numbers = count(1)
         self._rebuilds: dict[str, dict[str, None]] = {}
         self._by_name: dict[tuple[str, str], set[str]] = {}
@@ -113,6 +119,7 @@ class Lifecycle:
             HotswapError, NotReady: it could not be done, and everything is as it was; a note says what was undone.
         """
         replaced, stopped = plan.subjects("replace"), plan.subjects("stop")
+        await self._wake_along(stopped, replaced)
         kept = [each for each in (*stopped, *replaced) if each in self.dormant]
         try:
             starting = plan.subjects("start", "replace")
@@ -128,17 +135,35 @@ class Lifecycle:
                 if self.activation is not None:
                     self.activation.let(each)
 
+    async def _wake_along(self, stopped: Collection[str], replaced: Collection[str]) -> None:
+        """Wake what stops and was never called, where what leaves with it may call it until it is closed."""
+        tried: set[str] = set()
+        while self.activation is not None and self.dormant:
+            leaving = [self.instances[each] for each in (*stopped, *replaced) if each in self.instances]
+            asleep = [self.dormant[each] for each in stopped if each in self.dormant and each not in tried and leaving]
+            resting = [generation for each in asleep for generation in each.generations]
+            needed = {led.provider.plugin for each in leaving for _, led in each.take_along(resting)}
+            if not needed:
+                return
+            tried |= needed
+            for plugin in needed:
+                with suppress(HotswapError, NotReady):  # a call that needs it is told
+                    await self.activation.wake(plugin)
+
     async def _wake_for(self, plan: Plan, found: Mapping[str, Found], kept: Collection[str]) -> None:
-        """Keep asleep what the plan takes out of force, and wake what it starts or needs before it starts others."""
+        """Wake what the plan starts, or needs before it starts others; keep asleep what it takes out of force.
+
+        What is woken may need what is replaced, which is awake then like any other.
+        """
         if self.activation is None or not self.dormant:
             return
-        for each in kept:
-            await self.activation.keep(each)
         for each in plan.subjects("start", "replace"):
             needed = [one.id for one in found[each].manifest.dependencies]
             for plugin in [*needed, *([each] if each not in kept else [])]:
                 if plugin in self.dormant and plugin not in kept:
                     await self.activation.wake(plugin)
+        for each in kept:
+            await self.activation.keep(each)
 
     def point(self, plan: Plan) -> None:
         """Carry out a plan that opens and closes nothing: ports lead elsewhere, and that is all."""
@@ -151,6 +176,19 @@ class Lifecycle:
         old = self.instances[plugin]
         attempt = Opening(self, plan, [old], (), {})
         return await self._carry_out(attempt, plan, [old.prepared.found], [old], lambda: None)
+
+    def not_rebuilt(self, plugin: str, cause: Exception) -> RebuildFailed:
+        """Note that a plugin was to be rebuilt and could not be; return the error that says so."""
+        error = RebuildFailed(plugin, describe(cause), goes_on=plugin in self.instances)
+        error.__cause__ = cause
+        if error.goes_on:
+            reason = f"it could not be rebuilt after a swap, and goes on as it was: {error.reason}"
+            self.note(plugin, State.ACTIVE, reason, error)
+        return error
+
+    def outdated(self, plugin: str) -> bool:
+        """Return whether a plugin goes on as it was because it could not be rebuilt."""
+        return plugin in self.instances and isinstance(self.notes[plugin].error, RebuildFailed)
 
     async def _carry_out(
         self,
@@ -169,6 +207,7 @@ class Lifecycle:
         attempt.end()
         switched()
         self._leaving += closing
+        self._tell_watchers(plan.configs)
         return Left(tuple(closing), tuple(attempt.errors))
 
     async def retire(self, left: Left) -> list[Exception]:
@@ -176,7 +215,7 @@ class Lifecycle:
 
         The plan named consumers before what they consume.
         """
-        drained = await asyncio.gather(*(each.drain(each.stack.seconds) for each in left.instances))
+        drained = await asyncio.gather(*(each.drain(self.drain_timeout) for each in left.instances))
         errors = [*left.errors, *(error for each in drained for error in each)]
         for instance in left.instances:
             errors += await self._close(instance)
@@ -242,12 +281,12 @@ class Lifecycle:
         add = [each for instance in opened for each in instance.generations]
         out = plan.subjects("stop", "replace") if self.dormant else ()
         asleep = [self.dormant.pop(each) for each in out if each in self.dormant]
-        remove = [each for instance in closing for each in instance.generations]
-        remove += [each for gone in asleep for each in gone.generations]
+        leaving = [each for instance in closing for each in instance.generations]
+        remove = leaving + [each for gone in asleep for each in gone.generations]
         if plan.selected is not self.wiring.selected:
             self.wiring.selected = plan.selected
         selects = [each for each in plan.subjects("select") if each in self.ports]
-        led = [(each.consumer.key, self.wiring.slots.led_to(each.consumer.key, remove)) for each in closing]
+        led = [(each.consumer.key, each.take_along(leaving)) for each in closing]
         self.wiring.switch(self.ports_of([*add, *remove], selects), add, remove)
         for gone in asleep:
             self.wiring.step_aside(gone.generations)
@@ -261,13 +300,30 @@ class Lifecycle:
             self._forget(each)
             self.note(each.id, State.DRAINING, State.DRAINING.meaning)
             self._tell_later("on_plugin_unload", each)
-        for plugin, config in plan.configs.items():
-            if plugin in self.instances:
-                self.instances[plugin].context.replace_config(config)
-                self._configs[plugin] = config
         reasons = {step.subject: step.reason for step in plan.steps}
         for each in opened:
             self._enter(each, reasons.get(each.id, ""))
+
+    def would_wait_for(self, found: Found, within: Collection[Generation]) -> bool:
+        """Return whether a plugin is opened only when the calls in one of these generations have left."""
+        new = found.manifest
+        waited = [each for each in self._leaving if each.id == new.id and is_exclusive(new, new)]
+        old = self.instances.get(new.id)
+        if old is not None and (is_exclusive(old.manifest, new) or stateful(old.parts())):
+            waited.append(old)
+        return any(generation in within for each in waited for generation in each.generations)
+
+    def _tell_watchers(self, configs: Mapping[str, Config]) -> None:
+        """Give plugins that watch their settings others. It runs their code, and so is the end of a switch, not in it.
+
+        A person's KeyboardInterrupt ends the loop as soon as whoever called this waits.
+        """
+        for plugin, config in configs.items():
+            if plugin in self.instances:
+                self._configs[plugin] = config
+                for error in self.instances[plugin].context.replace_config(config):
+                    if isinstance(error, KeyboardInterrupt):
+                        asyncio.get_running_loop().call_soon(_raise, error)
 
     def has(self, plugin: str) -> bool:
         """Return whether a plugin is in force, open or waiting for its first call."""
@@ -276,6 +332,12 @@ class Lifecycle:
     def manifest(self, plugin: str) -> Manifest:
         """Return the manifest of a plugin that is in force."""
         return (self.instances.get(plugin) or self.dormant[plugin]).manifest
+
+    def folder(self, plugin: str) -> Path | None:
+        """Return the folder of the version of a plugin that is in force; None where none is."""
+        if plugin in self.instances:
+            return self.instances[plugin].prepared.found.path
+        return self.dormant[plugin].found.path if plugin in self.dormant else None
 
     def members(self) -> Members:
         """Return the manifests of the plugins that are in force, open or waiting for their first call, by id."""
@@ -289,7 +351,7 @@ class Lifecycle:
 
     async def _close(self, instance: Instance) -> list[Exception]:
         """Close what is out of service, when the last call has left: those closed before may have called it."""
-        errors = await instance.drain(instance.stack.seconds)
+        errors = await instance.drain(self.drain_timeout)
         errors += await instance.close()
         if instance in self._leaving:
             self._leaving.remove(instance)
@@ -398,6 +460,10 @@ class Lifecycle:
             self._leaving.append(instance)
             errors += await self._close(instance)
         return errors
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
 
 
 def _named(instance: Instance) -> Iterator[tuple[str, str]]:

@@ -199,7 +199,7 @@ class Proposals:
         if plugin not in members:
             if plugin in self.planner.wanted(self.settings):
                 return self.plan_also(plugin)
-            raise PluginNotFound(plugin, members, looked_in=["the active plugins"])
+            raise PluginNotFound(plugin, self._all_known(), looked_in=["the active plugins"])
         if self._is_as_it_was(members[plugin]):
             return self._plan_anew(plugin, "reloaded", self.settings)
         known = self._known.at(self.solution, self.settings, self.planner)
@@ -288,7 +288,12 @@ class Proposals:
                     version = self.lifecycle.dormant[plugin].manifest.raw_version
                     steps.append(Step("start", plugin, after=version, reason=f"it is to serve {port}"))
                 steps.append(Step("select", port, before, after, "selected"))
-        steps += self._rebuilds([each.subject for each in steps if each.kind == "select"])
+        led = [each.subject for each in steps if each.kind == "select"]
+        if len(led) < len(select) and any(
+            map(self.lifecycle.outdated, (each.subject for each in self._rebuilds(select)))
+        ):
+            led = list(select)
+        steps += self._rebuilds(led)
         settings = attrs.evolve(self.settings, ports={**self.settings.ports, **select})
         return Plan(tuple(steps), self.solution, settings, selected, self.providers, self.revision)
 
@@ -297,11 +302,14 @@ class Proposals:
         active = self.lifecycle.members()
         for each in disable:
             if each not in active and each not in self.settings.wanted:
-                raise PluginNotFound(each, active, looked_in=["the enabled plugins"])
+                raise PluginNotFound(each, self._all_known(), looked_in=["the enabled plugins"])
         dependants = self._dependants(set(disable)) if disable else []
         if dependants and not cascade:
             raise PluginInUse(", ".join(sorted(disable)), dependants)
         return {*disable, *dependants}
+
+    def _all_known(self) -> set[str]:
+        return {*self.lifecycle.members(), *self.planner.catalog.ids()}
 
     def _dependants(self, plugins: set[str]) -> list[str]:
         known = self._known.at(self.solution, self.settings, self.planner)

@@ -67,7 +67,7 @@ class Rebinding:
         try:
             errors = await self._rebuild(batch.numbers)
             for error in errors:
-                logger.warning("A consumer could not be rebuilt: {}", error)
+                logger.warning("While consumers were rebuilt: {}", error)
             batch.done.set_result(errors)
         finally:
             if not batch.done.done():

@@ -89,6 +89,11 @@ class Slot:
         pinned = handle._slot = Slot(self.port, self.name, self.besides)
         pinned.generation, pinned.hooks = generation, self.hooks
 
+    def pinned(self, consumer: str) -> Port | None:
+        """Return a consumer's handle where it leads to another generation than the slot."""
+        handle: Any = self._handles.get(consumer)
+        return handle if handle is not None and handle._slot is not self else None
+
     def unpin(self, consumer: str) -> None:
         """Let a consumer's handle lead to where the slot does again."""
         handle: Any = self._handles.get(consumer)
@@ -164,11 +169,16 @@ class SlotTable:
         for slot in self._consumers.get(consumer, ()):
             slot.unpin(consumer)
 
-    def pinned(self, port: str, name: str | None, consumer: str) -> Port | None:
+    def pinned(self, port: str, name: str | None, besides: str, consumer: str) -> Port | None:
         """Return a consumer's handle where it leads to another generation than its slot."""
-        slot = self.get(port, name)
-        handle: Any = None if slot is None else slot._handles.get(consumer)
-        return handle if handle is not None and handle._slot is not slot else None
+        slot = self.get(port, name, besides)
+        return None if slot is None else slot.pinned(consumer)
+
+    def pinned_names(self, port: str, consumer: str) -> list[str]:
+        """Return the names of a port's providers that a consumer reaches though its slots lead elsewhere."""
+        slots = self._consumers.get(consumer, ())
+        named = [(each.name, each) for each in slots if port == each.port.PORT and each.name is not None]
+        return [name for name, each in named if each.pinned(consumer) is not None]
 
     def release(self, consumer: str) -> None:
         """Forget a consumer's handles everywhere."""

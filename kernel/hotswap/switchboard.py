@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import IntEnum
 
-from hotswap.errors import HotswapError, ProviderNotFound
+from hotswap.ahead import Ahead
+from hotswap.errors import HotswapError, PortUnfilled, ProviderNotFound
 from hotswap.generation import Generation
 from hotswap.handles import handle_class
 from hotswap.relays import Policy, relayed
@@ -37,27 +38,13 @@ class Layer(IntEnum):
     """Calls are shared out between the selected provider and another one."""
 
 
-class Ahead:
-    """What a plan is about to put in force: the plugins that it opens are led there, and nobody else is yet."""
-
-    def __init__(self, selected: Mapping[str, tuple[str, ...]]) -> None:
-        self.selected = selected
-        self.coming: dict[str, dict[str, Generation]] = {}
-        """Port -> the generations that come for it, by name."""
-        self.consumers: set[str] = set()
-        """Keys of the generations of plugins that are opened."""
-
-    def add(self, generations: Iterable[Generation]) -> None:
-        """Add what was opened."""
-        for each in generations:
-            self.coming.setdefault(each.provider.port, {})[each.provider.name] = each
-
-
 class Switchboard:
     """The providers and slots of one kernel; each change of them is synchronous from end to end."""
 
     def __init__(self, slots: SlotTable, selected: Mapping[str, tuple[str, ...]]) -> None:
         self.slots = slots
+        self.unfilled: Callable[[str], HotswapError] = PortUnfilled
+        """Makes the error of a port that nobody serves; the kernel's says who could, and why they do not."""
         self.settled = False
         """Set once the kernel is up: from then on the provider in use stays when another one comes."""
         self.unwell: dict[tuple[str, str], str] = {}
@@ -240,6 +227,8 @@ class Switchboard:
         found = self._of_name(slot, slot.name) if slot.name is not None else self._of_selection(slot)
         if isinstance(found, Generation):
             self._point(slot, found)
+        elif isinstance(found, PortUnfilled):
+            slot.generation = slot.empty(lambda: self.unfilled(slot.port.PORT))
         else:
             slot.generation = slot.empty(found)
 

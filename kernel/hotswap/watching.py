@@ -2,7 +2,8 @@
 
 The files are looked at a few times a second. What they say anew is put in force as one change, wholly or not at all,
 when they have stood still between two looks. What the application itself changed meanwhile stays: an edit speaks for
-the lines that it touches.
+the lines that it touches. A ``hotswap.toml`` that was there and is gone is a problem, and no edit; without a
+``hotswap.lock`` there is none to follow.
 """
 
 from __future__ import annotations
@@ -11,19 +12,21 @@ import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from loguru import logger
 
 from hotswap.catalog import discover
 from hotswap.changes import Changes
-from hotswap.errors import NothingToWatch, TeardownFailed
-from hotswap.lock import Lock, read
+from hotswap.errors import HotswapError, NothingToWatch, SettingsGone, TeardownFailed
+from hotswap.lock import Lock, parse
 from hotswap.plan import Plan
 from hotswap.planner import LOCK_NAME
 from hotswap.settings import Settings, merged
 
-Seen = tuple[bytes | None, ...]
-"""The contents of the files; None for one that is not there."""
+T = TypeVar("T")
+Seen = tuple[bytes | None, bytes | None]
+"""The contents of both files; None for one that is not there."""
 
 
 class Watch:
@@ -33,7 +36,8 @@ class Watch:
         read: what the files said when they were last put in force; what was edited since is put in force at once.
         interval: seconds between two looks.
         on_change: told of each plan that was carried out.
-        on_problem: told of what could not be put in force; everything goes on as it was.
+        on_problem: told of what could not be put in force (everything goes on as it was then), and of names that lead
+            nowhere. What either of them raises is logged.
 
     Raises:
         NothingToWatch: the settings of the kernel were not read by ``Settings.load``.
@@ -51,7 +55,7 @@ class Watch:
         if read.again is None:
             raise NothingToWatch()
         self.problem: Exception | None = None
-        """What could not be put in force at the last edit; None when all is as the files say."""
+        """What could not be put in force at the last edit, or leads nowhere; None when all is as the files say."""
         self._changes = changes
         self._environ = environ
         self._interval = interval
@@ -59,8 +63,10 @@ class Watch:
         self._on_problem = on_problem or (lambda error: None)
         self.read = read
         """What the files said when they were last put in force."""
-        self._files = (read.file, read.folder / LOCK_NAME)
+        self._file, self._lock_file = read.file, read.folder / LOCK_NAME
         self._looked: Seen | None = None
+        self._lock = _content(self._lock_file)
+        """The lock that was looked into last. The one that is there now is known: the kernel came up with it."""
         self._task = asyncio.create_task(self._follow(), name="hotswap: follow hotswap.toml")
 
     async def __aenter__(self) -> Watch:
@@ -77,7 +83,7 @@ class Watch:
         await asyncio.gather(self._task, return_exceptions=True)
 
     def _look(self) -> Seen:
-        return tuple(_content(each) for each in self._files)
+        return _content(self._file), _content(self._lock_file)
 
     async def _follow(self) -> None:
         before: Seen | None = None
@@ -89,43 +95,74 @@ class Watch:
             await asyncio.sleep(self._interval)
 
     async def _put_in_force(self, seen: Seen) -> None:
-        lock_changed = self._looked is None or seen[1] != self._looked[1]
         self._looked = seen  # an edit that fails is not tried again until there is another
+        known = {str(each) for each in self._nowhere()}
+        plan, told = None, list[Exception]()
         try:
-            plan = await self._change(lock_changed)
+            plan = await self._change(seen[1])
+        except SettingsGone as error:
+            self._looked = None, seen[1]  # when it is back it is read, be it as it was
+            if isinstance(self.problem, SettingsGone):
+                return
+            told.append(error)
         except Exception as error:  # noqa: BLE001 - whatever an edit leads to is reported; all goes on as it was
-            self.problem = error
-            logger.warning("What hotswap.toml says now is not in force: {}", error)
-            self._on_problem(error)
-            return
-        self.problem = None
+            told.append(error)
+        for each in told:
+            logger.warning("What hotswap.toml says now is not in force: {}", each)
+        nowhere = self._nowhere()
+        for each in nowhere:
+            if str(each) not in known:
+                logger.warning("A name in hotswap.toml leads nowhere; the rest is in force: {}", each)
+                told.append(each)
+        self.problem = next(iter([*told, *nowhere]), None)
         if plan is not None:
-            self._on_change(plan)
+            _tell(self._on_change, plan)
+        for each in told:
+            _tell(self._on_problem, each)
 
-    async def _change(self, lock_changed: bool) -> Plan | None:
-        """Put in force what the files say now; None where they say nothing new."""
+    def _nowhere(self) -> list[HotswapError]:
+        """Return an error for each name in the settings in force that leads nowhere."""
+        return self._changes.planner.settings_problems(self._changes.settings)
+
+    async def _change(self, lock: bytes | None) -> Plan | None:
+        """Put in force what the files say now; None where they say nothing new.
+
+        Raises:
+            SettingsGone: there was a hotswap.toml, and there is none.
+        """
         assert self.read.again is not None
         new = await asyncio.to_thread(self.read.again)
-        lock = self._lock(new) if lock_changed else None
-        if new == self.read and lock is None:
+        if new.source is None and self.read.source is not None:
+            raise SettingsGone(str(self.read.source))
+        locked, self._lock = None if lock == self._lock else self._parsed(lock), lock
+        if new == self.read and locked is None:
             return None
         catalog = await asyncio.to_thread(discover, new, environ=self._environ)
         old, in_force = self.read, False
         try:
-            plan = await self._changes.follow(lambda ours: merged(old, ours, new), catalog, lock)
+            plan = await self._changes.follow(lambda ours: merged(old, ours, new), catalog, locked)
             in_force = True
         except TeardownFailed:
             in_force = True  # though something that it replaced did not close cleanly
             raise
         finally:
             self.read = new if in_force else old
-        return plan
+        return plan if plan or new != old else None
 
-    def _lock(self, settings: Settings) -> Lock | None:
-        """Return the lock, where it names other versions than those that run."""
-        path = settings.folder / LOCK_NAME
-        lock = read(path) if path.is_file() else None
+    def _parsed(self, content: bytes | None) -> Lock | None:
+        """Return the lock, where there is one and it names other versions than those that run."""
+        lock = None if content is None else parse(content, str(self._lock_file))
         return None if lock is None or lock.versions() == self._changes.solution.versions() else lock
+
+
+def _tell(callback: Callable[[T], None], what: T) -> None:
+    """Call what the application gave; whatever it raises, following goes on."""
+    try:
+        callback(what)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - logged: it is the application's, and no reason to follow no more
+        logger.opt(exception=error).error("A callback of kernel.watch() raised {}", type(error).__name__)
 
 
 def _content(path: Path) -> bytes | None:

@@ -14,11 +14,12 @@ from dependency_injector import containers, providers
 
 from hotswap.config import Config, structure_config
 from hotswap.consumer import APPLICATION, Consumer
-from hotswap.errors import HotswapError, InjectionFailed, ProviderNotFound
+from hotswap.errors import HotswapError, InjectionFailed, PortUnfilled, ProviderNotFound
+from hotswap.generation import Generation
 from hotswap.handles import port_methods
 from hotswap.hooks import Hooks, MethodHooks
 from hotswap.injection import Need, needs_of
-from hotswap.slots import SlotTable
+from hotswap.slots import Slot, SlotTable
 from hotswap.switchboard import Switchboard
 from hotswap_ports import PluginContext, Port
 
@@ -27,7 +28,10 @@ T = TypeVar("T")
 
 
 class LiveMapping(Mapping[str, Port]):
-    """All providers of a port by name, the selected one first, as they are at the moment of looking."""
+    """All providers of a port by name, the selected one first, as they are at the moment of looking.
+
+    For a plugin that leaves, those that leave with it are there until it is closed.
+    """
 
     def __init__(self, wiring: Wiring, port: type[Port], consumer: Consumer) -> None:
         self._wiring = wiring
@@ -35,7 +39,10 @@ class LiveMapping(Mapping[str, Port]):
         self._consumer = consumer
 
     def _names(self) -> Collection[str]:
-        return self._consumer.others(self._port.PORT, self._wiring.names(self._port.PORT))
+        port, key = self._port.PORT, self._consumer.key
+        names = self._consumer.others(port, self._wiring.names(port))
+        left = self._wiring.slots.pinned_names(port, key) if key else ()
+        return list(dict.fromkeys([*names, *left])) if left else names
 
     def __getitem__(self, name: str) -> Port:
         if name not in self._names():
@@ -116,7 +123,8 @@ class Wiring(Switchboard):
             PortUnfilled, PortAmbiguous: nobody, or more than one, would answer it.
             ProviderNotFound: no open provider has that name.
         """
-        pinned = self.slots.pinned(port.PORT, name, consumer.key) if consumer.key else None
+        besides = consumer.besides(port.PORT) if name is None else ""
+        pinned = self.slots.pinned(port.PORT, name, besides, consumer.key) if consumer.key else None
         if pinned is not None:
             return cast("P", pinned)
         problem = self._problem(port.PORT, name, self.providers(port.PORT), consumer)
@@ -134,11 +142,36 @@ class Wiring(Switchboard):
             chosen = self.choose(port, consumer.others(port, names), consumer.plugin)
         else:
             chosen = self.choose(port, names)
+        if isinstance(chosen, PortUnfilled):
+            return self.unfilled(port)
         return chosen if isinstance(chosen, HotswapError) else None
 
     def all(self, port: type[Port], consumer: Consumer = APPLICATION) -> Mapping[str, Port]:
         """Return a live view of a port's providers."""
         return LiveMapping(self, port, consumer)
+
+    def take_along(
+        self,
+        consumer: Consumer,
+        needs: Iterable[Need],
+        lent: Iterable[type[Port]],
+        leaving: Collection[Generation],
+    ) -> list[tuple[Slot, Generation]]:
+        """Return what a consumer that leaves leads to of the providers that leave with it: see ``SlotTable.led_to``.
+
+        It is given the handles that it has not asked for yet. ``lent`` are the ports that its context hands out.
+        """
+        ports = {each.provider.port for each in leaving}
+        for need in needs:
+            if need.kind == "all" and need.port is not None and need.port.PORT in ports:
+                gone = {each.provider.name for each in leaving if each.provider.port == need.port.PORT}
+                names = [each for each in self.names(need.port.PORT) if each in gone]
+                for name in consumer.others(need.port.PORT, names):
+                    self._handle(need.port, name, consumer)
+        for port in lent:
+            if port.PORT in ports:
+                self._handle(port, None, consumer)
+        return self.slots.led_to(consumer.key, leaving)
 
     def gaps(
         self,

@@ -133,6 +133,40 @@ def test_apply_writes_the_same_lock_again(project: Path) -> None:
     assert document(project, "apply")["plugins"] == {"echo": "1.0.0"}
 
 
+SINGLE = """
+    from pathlib import Path
+
+    from hotswap_ports.testing.storage import MemoryStorage
+
+    class One(MemoryStorage):
+        async def __aenter__(self):
+            if Path(__file__).with_name("busy").exists():
+                raise OSError(98, "Address already in use")
+        async def __aexit__(self, *exc):
+            pass
+"""
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_what_cannot_be_open_twice_can_be_written_without_proof(project: Path, exclusive: bool) -> None:
+    """While an application has an exclusive provider open the proof fails, and says what leaves it out."""
+    toml = project / "hotswap.toml"
+    without, both = (f"[plugins]\nenabled = [{each}]\n" for each in ("'echo'", "'echo', 'single'"))
+    toml.write_text(both, "utf-8")
+    folder = write_plugin(
+        project / "plugins", "single", SINGLE, provides={"storage": {"class": "One", "exclusive": exclusive}}
+    )
+    call(project, "apply")
+    (folder / "busy").touch()
+    for command in (["apply"], ["rollback", "1"], ["plugin", "enable", "single"]):
+        toml.write_text(without if "enable" in command else both, "utf-8")
+        result = call(project, *command)
+        assert result.exit_code == 1, command
+        assert "error[PLUG-003]: Plugin 'single' failed" in result.stderr
+        assert ("`--no-check` leaves this proof out" in " ".join(result.stderr.split())) is exclusive
+        assert call(project, *command, "--no-check").exit_code == 0
+
+
 def test_apply_writes_nothing_when_something_fails(project: Path) -> None:
     """A plugin that cannot be opened, or solved for, is the error, and there is no lock."""
     write_plugin(project / "plugins", "bad", "raise ValueError('no')", provides={"scraper": "X"})
@@ -250,3 +284,21 @@ def test_doctor_names_an_outdated_lock_and_a_folder_it_cannot_write(project: Pat
     assert "lock: it is out of date" in result.stdout
     assert "wrong data folder" in result.stdout
     assert "health" not in result.stdout
+
+
+def test_plan_warns_of_a_port_with_several_providers_and_none_selected(tmp_path: Path) -> None:
+    """What apply would refuse because a port is ambiguous, plan warns of: also where solving brought it about."""
+    toml = tmp_path / "hotswap.toml"
+    toml.write_text('[plugins]\nenabled = ["sqlite-storage", "research"]\n', "utf-8")
+    result = call(tmp_path, "plan")
+    assert "warning[PLUG-014]" in result.stderr
+    text = " ".join(result.stderr.split())
+    assert "research asks for it, and may not open" in text
+    assert "The port 'ai' has 2 providers: extractive-ai, memory." in text
+    assert "ai = 'extractive-ai'" in text
+    assert {each["code"] for each in json.loads(call(tmp_path, "plan", "--json").stdout)["warnings"]} == {"PLUG-014"}
+    assert "The port 'ai' has 2 providers" in " ".join(call(tmp_path, "apply").stderr.split())
+    chosen = '[ports]\nai = "extractive-ai"\nscraper = "file-scraper"\nformatter = "memory"\nsearch = "memory"\n'
+    toml.write_text(toml.read_text("utf-8") + chosen, "utf-8")
+    assert call(tmp_path, "plan").stderr == ""
+    assert call(tmp_path, "apply").exit_code == 0

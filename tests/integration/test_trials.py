@@ -202,13 +202,28 @@ async def test_a_shadow_answers_with_the_old_and_tells_what_differs(root: Path) 
         assert (stats.compared, stats.differences) == (5, 0)
 
 
+async def nobody_waits(*given: object) -> bool:
+    """Stand for a judge that a trial would have to await."""
+    return True
+
+
 @pytest.mark.parametrize(
     ("asked", "message", "hint"),
     [
         ({"canary": 0.0}, "share between 0 and 1, and not 0.0", ""),
         ({"canary": 1.0}, "share between 0 and 1, and not 1.0", ""),
         ({"canary": float("nan")}, "share between 0 and 1, and not nan", ""),
+        ({"canary": "0.1"}, "share between 0 and 1, and not '0.1'", "canary=0.05"),
+        ({"canary": True}, "share between 0 and 1, and not True", "canary=0.05"),
         ({"canary": 0.1, "promote_after": 0}, "at least one call, and not 0", ""),
+        ({"canary": 0.1, "promote_after": "5"}, "at least one call, and not '5'", ""),
+        ({"canary": 0.1, "min_seconds": -1}, "number of seconds from 0, and not -1", "for a minute"),
+        ({"canary": 0.1, "min_seconds": None}, "number of seconds from 0, and not None", "for a minute"),
+        ({"canary": 0.1, "abort_if": 5}, "abort_if is Bounds or a plain function, and not 5", "Bounds(...)"),
+        ({"canary": 0.1, "abort_if": nobody_waits}, "abort_if is Bounds or a plain function", "Bounds(...)"),
+        ({"shadow": True, "methods": ["greet"], "same": 5}, "same is a plain function, and not 5", "both answers"),
+        ({"shadow": True, "methods": ["greet"], "same": nobody_waits}, "same is a plain function", "both answers"),
+        ({"shadow": True, "methods": 5}, "methods are names, and not 5", "methods=[...] of greet"),
         ({"canary": 0.1, "shadow": True}, "a canary or a shadow, and not both", ""),
         ({"abort_if": Bounds()}, "abort_if belong to a trial, and none is asked for", "canary=0.05"),
         ({"shadow": True}, "does not say which of its methods change nothing", "methods=[...] of greet"),

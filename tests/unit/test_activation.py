@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from hotswap import (
+    HoldTimeout,
     HotswapError,
     IsolationRequired,
     Kernel,
+    KernelNotRunning,
     NotOpenYet,
     PluginInitFailed,
     PluginLoadFailed,
@@ -117,8 +119,9 @@ async def test_a_failure_is_the_callers_error_and_the_plugins_state(tmp_path: Pa
         with pytest.raises(PluginLoadFailed, match="ZeroDivisionError"):
             await clock.now()
         assert {running.plugins()[each].state for each in ("rested", "broken")} == {State.FAILED}
-        with pytest.raises(PortUnfilled):
+        with pytest.raises(PortUnfilled, match="broken is failed: PLUG-002") as unfilled:
             await clock.now()
+        assert unfilled.value.hint == "Enable one: `hotswap plugin enable broken`."
         with pytest.raises(ProviderNotFound):
             running.get(Greeter, "rested")
         await running.configure("rested", {"enter": ""})
@@ -358,14 +361,15 @@ async def test_what_stands_on_an_adapters_class_can_be_read_before_it_is_open(tm
 
 
 async def test_leaving_while_a_plugin_is_woken_undoes_it(tmp_path: Path) -> None:
-    """A kernel that is left while a call wakes a plugin closes what was begun; the call gets an error."""
+    """A kernel that is left while calls wake a plugin closes what was begun; the calls say that it is not running."""
     noting(tmp_path, "rested")
     config = probing(tmp_path, rested={"enter": "hang"})
     async with kernel(tmp_path, "rested", config=config, **LAZY) as running:
-        call = asyncio.create_task(running.get(Greeter).greet("x"))
+        calls = [asyncio.create_task(running.get(Greeter).greet("x")) for _ in range(2)]
         await reached(str(tmp_path), "rested.enter")
-    result = (await asyncio.gather(call, return_exceptions=True))[0]
-    assert isinstance(result, BaseException)
+    for each in await asyncio.gather(*calls, return_exceptions=True):
+        assert isinstance(each, KernelNotRunning), each
+        assert str(each) == "The kernel is not running: it was left before 'rested' was open."
     assert not [each for each in asyncio.all_tasks() if each.get_name().startswith("hotswap")]
 
 
@@ -460,3 +464,75 @@ async def test_looking_at_a_plugin_leads_nobody_elsewhere(tmp_path: Path) -> Non
             for plugin in order:
                 assert running._lifecycle.dormant[plugin].manifest.id == plugin
             assert await running.get(Greeter, "same").greet("x") == "bea x"
+
+
+async def test_what_opens_reaches_what_comes_in_the_place_of_a_dormant_plugin(tmp_path: Path) -> None:
+    """A newcomer's start that comes, by way of others, to a plugin kept asleep by its own change gets the new one."""
+    through = """
+        from tests.plugin_folder import Clock, Greeter
+
+        class Ticks(Clock):
+            def __init__(self, greeter: Greeter) -> None:
+                self.greeter = greeter
+            async def now(self):
+                return await self.greeter.greet("x")
+    """
+    own = """
+        from hotswap_ports import Plugin
+        from tests.plugin_folder import Clock
+
+        class Own(Plugin):
+            def __init__(self, clock: Clock) -> None:
+                self.clock = clock
+            async def start(self):
+                self.said = await self.clock.now()
+    """
+    for version in ("1.0.0", "2.0.0"):
+        greeter(tmp_path, "rested", version, version=version, folder=version)
+    write_plugin(tmp_path, "ticks", through, provides={"clock": "Ticks"}, requires={"greeter": ">=1"})
+    write_plugin(tmp_path, "own", own, python={"class_name": "Own"}, requires={"clock": ">=2"})
+    async with kernel(tmp_path, "rested<2", "ticks", open_timeout=10.0, **LAZY) as running:
+        async with asyncio.timeout(5):
+            await running.change(enable=["rested>=2", "own"])
+        plugin: Any = running._lifecycle.instances["own"].plugin
+        assert plugin.said == "2.0.0 x"
+
+
+async def test_a_call_waits_only_so_long_for_a_change_that_keeps_its_plugin_asleep(tmp_path: Path) -> None:
+    """A call to a dormant plugin that is replaced waits for hold_timeout, and is told what for."""
+    noting(tmp_path, "rested")
+    noting(tmp_path, "rested", version="2.0.0", folder="2")
+    config = probing(tmp_path, rested={"enter": "gate"})
+    async with kernel(tmp_path, "rested<2", config=config, hold_timeout=0.05, **LAZY) as running:
+        change = asyncio.create_task(running.enable("rested>=2"))
+        await reached(str(tmp_path), "rested.enter")
+        with pytest.raises(HoldTimeout, match=r"greeter\.greet waited 0\.05 s for rested 1\.0\.0"):
+            await running.get(Greeter).greet("x")
+        gate(str(tmp_path), "rested.enter").set()
+        await change
+        assert await running.get(Greeter).greet("x") == "rested greets x"
+
+
+async def test_what_a_change_wakes_may_need_what_it_replaces(tmp_path: Path) -> None:
+    """A change that wakes a plugin, which calls while it opens what the same change replaces, is carried out."""
+    clock = """
+        from tests.plugin_folder import Clock, Greeter
+
+        class Ticks(Clock):
+            def __init__(self, greeter: Greeter) -> None:
+                self.greeter = greeter
+            async def __aenter__(self):
+                self.said = await self.greeter.greet("x")
+            async def __aexit__(self, *exc):
+                pass
+            async def now(self):
+                return self.said
+    """
+    for version in ("1.0.0", "2.0.0"):
+        greeter(tmp_path, "rested", version, version=version, folder=version)
+    write_plugin(tmp_path, "ticks", clock, provides={"clock": "Ticks"}, requires={"greeter": ">=1"})
+    write_plugin(tmp_path, "own", "", dependencies={"ticks": ">=1"})
+    async with kernel(tmp_path, "rested<2", "ticks", open_timeout=10.0, **LAZY) as running:
+        async with asyncio.timeout(5):
+            await running.change(enable=["rested>=2", "own"])
+        assert (str(await running.get(Clock).now()), await running.get(Greeter).greet("x")) == ("1.0.0 x", "2.0.0 x")

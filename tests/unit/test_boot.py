@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hotswap import Kernel, KernelInUse, KernelNotRunning, PortInvalid, PortUnfilled, State
+from hotswap import HotswapError, Kernel, KernelInUse, KernelNotRunning, PortInvalid, PortUnfilled, State
 from hotswap.boot import Backoff
 from hotswap.lock import Lock, write
 from hotswap_ports import HookEvent
@@ -202,6 +202,32 @@ async def test_a_port_that_nobody_serves_names_who_could(tmp_path: Path) -> None
         with pytest.raises(PortUnfilled) as unfilled:
             running.get(Greeter)
         assert "hotswap plugin enable english" in unfilled.value.hint
+
+
+async def test_a_handle_of_a_port_that_nobody_serves_says_what_get_says(tmp_path: Path) -> None:
+    """A handle taken while somebody served, and the parameter of a constructor, name who could, and why they do not."""
+    greeter(tmp_path, "english")
+    write_plugin(tmp_path, "bad", "1 / 0", provides={"greeter": "Hello"})
+
+    def consumer(greeter: Greeter) -> None:
+        raise AssertionError(greeter)
+
+    async with kernel(tmp_path, "english", "bad") as running:
+        handle = running.get(Greeter)
+        await running.disable("english")
+        errors = []
+        for ask in (lambda: running.get(Greeter), lambda: running.build(consumer)):
+            with pytest.raises(HotswapError) as raised:
+                ask()
+            errors.append(raised.value)
+        with pytest.raises(PortUnfilled) as unfilled:
+            await handle.greet("x")
+        assert (str(unfilled.value), unfilled.value.hint) == (str(errors[0]), errors[0].hint)
+        assert str(errors[0]) in str(errors[1])
+        assert "bad is failed: PLUG-002" in str(unfilled.value)
+        assert unfilled.value.hint == "Enable one: `hotswap plugin enable english`."
+    with pytest.raises(KernelNotRunning):
+        await handle.greet("x")
 
 
 async def test_a_lock_that_cannot_be_read_decides_nothing(tmp_path: Path) -> None:

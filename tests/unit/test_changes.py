@@ -13,6 +13,7 @@ from hotswap import (
     DependencyMissing,
     HotswapError,
     KernelNotRunning,
+    ManifestInvalid,
     PlanOutdated,
     PluginInUse,
     PluginLoadFailed,
@@ -172,6 +173,81 @@ async def test_a_plugin_that_watches_its_settings_is_told(tmp_path: Path) -> Non
             await running.configure("owl", {})
 
 
+WATCHER = """
+    import asyncio
+    from hotswap_ports import Plugin
+    from tests.plugin_folder import Greeter, JOURNAL, Mine
+
+    ERRORS = {
+        "exit": SystemExit(3), "cancelled": asyncio.CancelledError(), "base": Mine(), "interrupt": KeyboardInterrupt(),
+    }
+
+    class Hello(Greeter):
+        async def greet(self, name, *, loud=False):
+            return "watcher " + name
+
+    class Own(Plugin):
+        async def initialize(self, context):
+            key = context.config.get("journal")
+            context.config.watch(self.fail)
+            context.config.watch(lambda values: JOURNAL.setdefault(key, []).append(values["what"]))
+
+        def fail(self, values):
+            raise ERRORS[values["what"]]
+"""
+
+
+def watcher(root: Path) -> None:
+    """Write a plugin whose first watcher of its settings raises what they say, and whose second notes it."""
+    write_plugin(
+        root,
+        "watcher",
+        WATCHER,
+        python={"class_name": "Own"},
+        provides={"greeter": "Hello"},
+        capabilities={"config_access": True},
+    )
+
+
+@pytest.mark.parametrize("what", ["exit", "cancelled", "base"])
+async def test_a_watcher_cannot_cut_a_switch_short(tmp_path: Path, what: str) -> None:
+    """Whatever a watcher of settings raises is its plugin's failure: the change is done, all of it, and others told."""
+    watcher(tmp_path)
+    greeter(tmp_path, "other", "hallo")
+    start = {"watcher": {"journal": str(tmp_path)}, "other": {"a": 1}}
+    async with kernel(tmp_path, "watcher", "other", config=start, ports={"greeter": ("watcher",)}) as running:
+        handle = running.get(Greeter)
+        new = {"watcher": {"what": what}, "other": {"a": 2}}
+        plan = await running.change(configure=new, select={Greeter: "other"})
+        assert JOURNAL[str(tmp_path)] == [what]
+        assert plan.subjects("replace", "select") == ["other", "greeter"]
+        assert running.settings.config == {"watcher": {"journal": str(tmp_path), "what": what}, "other": {"a": 2}}
+        assert {await handle.greet("x"), await running.get(Greeter, "other").greet("x")} == {"hallo x"}
+        await running.select(Greeter, "watcher")
+        assert await handle.greet("x") == "watcher x"
+
+
+def test_an_interrupt_in_a_watcher_ends_the_program_after_the_switch(tmp_path: Path) -> None:
+    """A KeyboardInterrupt within a watcher comes out of the event loop, and finds the change done and all closed."""
+    watcher(tmp_path)
+    greeter(tmp_path, "other", "hallo")
+    start = {"watcher": {"journal": str(tmp_path)}}
+    seen: list[Any] = []
+
+    async def main() -> None:
+        async with kernel(tmp_path, "watcher", "other", config=start, ports={"greeter": ("watcher",)}) as running:
+            try:
+                await running.change(configure={"watcher": {"what": "interrupt"}}, select={Greeter: "other"})
+                await asyncio.Event().wait()
+            finally:
+                seen.append((running.settings.ports["greeter"], await running.get(Greeter).greet("x")))
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(main())
+    assert seen[0] == (("other",), "hallo x")
+    assert JOURNAL[str(tmp_path)] == ["interrupt"]
+
+
 async def test_settings_are_held_against_the_version_that_runs(tmp_path: Path) -> None:
     """With two versions in the catalog, the schema of the active one decides."""
     for version, kind in (("1.0.0", "integer"), ("2.0.0", "string")):
@@ -204,6 +280,42 @@ async def test_what_is_asked_for_must_exist(tmp_path: Path) -> None:
         assert running.settings.enabled == ("english",)
         assert (await running.plan(enable="english", disable=())).steps == ()  # type: ignore[arg-type]
         assert not (await running.plan(disable="english")).subjects("start")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "sentence", "hint"),
+    [
+        (lambda it: it.apply(None), "PLUG-044", "kernel.apply takes a plan", "await kernel.plan(...)"),
+        (lambda it: it.disable(["english"]), "PLUG-044", "kernel.disable takes the id of a plugin", "kernel.change"),
+        (lambda it: it.enable(5), "PLUG-044", "kernel.enable takes the id", "kernel.change"),
+        (lambda it: it.reload(None), "PLUG-044", "kernel.reload takes the id", "kernel.change"),
+        (lambda it: it.configure(5, {}), "PLUG-044", "kernel.configure takes the id", "kernel.change"),
+        (lambda it: it.configure("english", 5), "PLUG-044", "takes values by their names", '{"name": value}'),
+        (lambda it: it.select(Greeter, 5), "PLUG-044", "takes names of providers", "kernel.ports()"),
+        (lambda it: it.change(select={Greeter: 5}), "PLUG-044", "takes names of providers", "kernel.ports()"),
+        (lambda it: it.select(int, "english"), "PLUG-018", "no port 'int'", "Known ports: "),
+        (lambda it: it.plan(select={None: "english"}), "PLUG-018", "no port 'None'", "Known ports: "),
+        (lambda it: it.enable("english>=9"), "PLUG-001", "'english >=9'", "Allow english 2.0.0: it was asked for"),
+        (lambda it: it.disable("german"), "PLUG-001", "'german' is not among the enabled plugins", "It was found"),
+        (lambda it: it.disable("germann"), "PLUG-001", "No plugin 'germann' was found", "Did you mean 'german'?"),
+    ],
+)
+async def test_a_call_that_makes_no_sense_says_what_would(
+    tmp_path: Path, call: Any, code: str, sentence: str, hint: str
+) -> None:
+    """What the kernel cannot take is an error of its own, with a hint, and nothing is changed."""
+    for version in ("1.0.0", "2.0.0"):
+        greeter(tmp_path, "english", version=version, folder=version)
+    greeter(tmp_path, "german", "hallo")
+    async with kernel(tmp_path, "english<2") as running:
+        before = running.settings
+        with pytest.raises(HotswapError) as refused:
+            await call(running)
+        assert refused.value.code == code
+        assert sentence in str(refused.value)
+        assert hint in refused.value.hint
+        assert running.settings is before
+        assert running.plugins()["english"].version == "1.0.0"
 
 
 async def test_selecting_a_provider_that_is_closed_opens_it(tmp_path: Path) -> None:
@@ -251,6 +363,36 @@ async def test_reload_keeps_to_the_versions_that_the_settings_allow(tmp_path: Pa
         plan = await running.reload("english")
         assert [str(each) for each in plan.steps] == ["replace english 1.0.0 -> 1.1.0 (reloaded)"]
         assert await running.get(Greeter).greet("x") == "one point one x"
+
+
+@pytest.mark.parametrize("activation", ["lazy", "eager"])
+async def test_reload_says_what_is_wrong_with_the_manifest(tmp_path: Path, activation: str) -> None:
+    """A manifest that was broken by an edit is the error; the old generation goes on, and other versions stay away."""
+    greeter(tmp_path, "english", "old", folder="old")
+    greeter(tmp_path, "english", "new", version="2.0.0", folder="new")
+    async with kernel(tmp_path, "english", activation=activation) as running:
+        handle = running.get(Greeter)
+        greeter(tmp_path, "english", "new", version="2.0", folder="new")
+        for _ in range(2):
+            with pytest.raises(ManifestInvalid, match=r"'2\.0' is not a semantic version") as broken:
+                await running.reload("english")
+            assert broken.value.path == str(tmp_path / "new" / "plugin.toml")
+        assert await handle.greet("x") == "new x"
+        greeter(tmp_path, "english", "mended", version="2.0.1", folder="new")
+        greeter(tmp_path, "english", "old", version="1", folder="old")
+        await running.reload("english")
+        assert await handle.greet("x") == "mended x"
+
+
+async def test_reload_of_what_never_opened_says_what_is_wrong_with_the_manifest(tmp_path: Path) -> None:
+    """A plugin whose manifest was broken from the start is found by its folder."""
+    greeter(tmp_path, "english", version="one")
+    async with kernel(tmp_path, "english") as running:
+        with pytest.raises(ManifestInvalid, match="'one' is not a semantic version"):
+            await running.reload("english")
+        greeter(tmp_path, "english")
+        await running.reload("english")
+        assert await running.get(Greeter).greet("x") == "hello x"
 
 
 async def test_reload_opens_what_could_not_be_opened(tmp_path: Path) -> None:

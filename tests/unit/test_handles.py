@@ -67,3 +67,14 @@ def test_a_synchronous_program_runs_inside_a_kernel(tmp_path: Path) -> None:
     assert hotswap.run(main, settings(tmp_path)) > 5
     with pytest.raises(LookupError):
         hotswap.run(fail, settings(tmp_path))
+
+
+async def test_running_where_a_loop_runs_is_refused(tmp_path: Path) -> None:
+    """hotswap.run() cannot wait on a loop that runs already: it says what to do there, and leaves nothing unawaited."""
+
+    async def main(kernel: hotswap.Kernel) -> None:
+        raise AssertionError(kernel)
+
+    with pytest.raises(hotswap.WouldDeadlock, match="was called where an event loop runs") as refused:
+        hotswap.run(main, settings(tmp_path))
+    assert "async with Kernel(settings)" in refused.value.hint

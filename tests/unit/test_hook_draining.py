@@ -599,3 +599,32 @@ async def test_hooks_are_replaced_under_load_and_no_call_notices() -> None:
     assert not hooks.record.failures
     written = hooks.record.counts["pre_storage_write", "watcher"].calls
     assert written == hooks.record.counts["post_storage.put", "watcher"].calls == made
+
+
+async def test_a_handler_that_was_cut_short_is_not_waited_for_again(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named and cancelled once, however long it takes to end."""
+    monkeypatch.setattr("hotswap.hook_leases.GRACE", 0.01)
+    leave, reached = asyncio.Event(), asyncio.Event()
+    cancelled: list[str] = []
+
+    async def stubborn(event: HookEvent) -> None:
+        reached.set()
+        while not leave.is_set():
+            try:
+                await leave.wait()
+            except asyncio.CancelledError:
+                cancelled.append(event.point)
+
+    staging = staged(hooks, "slow", pre_storage__put=stubborn)
+    call = start(put(hooks))
+    await reached.wait()
+    staging.discard()
+    with pytest.raises(DrainTimeout, match=r"pre_storage\.put in task"):
+        await staging.drained(0.01)
+    async with asyncio.timeout(5):
+        await staging.drained(30)
+    leave.set()
+    assert await call == "put k"
+    assert cancelled == ["pre_storage.put"]

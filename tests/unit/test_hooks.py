@@ -540,6 +540,48 @@ class TestFailures:
         assert await call_put(hooks) == "k=v"
         assert failures(hooks) == ["RuntimeError: it called sys.exit(3)"] * count
 
+    @pytest.mark.parametrize("count", [1, 11])
+    @pytest.mark.parametrize("waits", [False, True])
+    async def test_what_is_no_exception_is_a_failure_too(self, hooks: Hooks, count: int, waits: bool) -> None:
+        """Extensions raise what derives from BaseException alone: the chain goes on."""
+
+        class Panic(BaseException):
+            pass
+
+        def panics(event: HookEvent) -> None:
+            raise Panic("index out of bounds")
+
+        async def panics_later(event: HookEvent) -> None:
+            await asyncio.sleep(0)
+            raise Panic("index out of bounds")
+
+        for _ in range(count):
+            hooks.on("pre_storage.put", panics_later if waits else panics)
+        assert await call_put(hooks) == "k=v"
+        assert failures(hooks) == ["RuntimeError: it raised Panic: index out of bounds"] * count
+
+    @pytest.mark.parametrize("count", [1, 11])
+    async def test_an_interrupt_and_the_end_of_a_coroutine_go_through(self, hooks: Hooks, count: int) -> None:
+        """KeyboardInterrupt may be a person's, and a call that is closed while a handler waits is closed."""
+
+        def interrupted(event: HookEvent) -> None:
+            raise KeyboardInterrupt
+
+        async def waits(event: HookEvent) -> None:
+            await asyncio.sleep(30)
+
+        ends = [hooks.on("pre_storage.put", interrupted) for _ in range(count)]
+        with pytest.raises(KeyboardInterrupt):
+            await call_put(hooks)
+        for end in ends:
+            end()
+        for _ in range(count):
+            hooks.on("pre_storage.put", waits)
+        call = call_put(hooks)
+        call.send(None)
+        call.close()
+        assert failures(hooks) == []
+
     async def test_old_failures_make_room(self, hooks: Hooks) -> None:
         """Only so many failures are kept, and an error's objects are not kept alive by them."""
 

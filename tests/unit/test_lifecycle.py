@@ -548,13 +548,26 @@ async def test_a_stuck_call_is_cancelled_and_has_left_before_the_provider_is_clo
     assert journal(tmp_path) == ["greet", "open"]
 
 
-@pytest.mark.parametrize(("what", "shown"), [("exit", "SystemExit: 3"), ("cancelled", "CancelledError: ")])
+@pytest.mark.parametrize(
+    ("what", "shown"), [("exit", "SystemExit: 3"), ("cancelled", "CancelledError: "), ("base", "Mine: ")]
+)
 async def test_a_call_that_would_end_the_host_is_the_adapters_failure(tmp_path: Path, what: str, shown: str) -> None:
-    """SystemExit and a CancelledError of the adapter's own leave a port as AdapterFailed."""
+    """Whatever an adapter raises leaves a port as AdapterFailed, also what is no Exception."""
     probe(tmp_path, "own")
     async with kernel(tmp_path, "own", config=probing(tmp_path, own={"greet": what})) as running:
         with pytest.raises(AdapterFailed, match=f"own failed in greet: {shown}"):
             await running.get(Greeter).greet("x")
+
+
+async def test_an_interrupt_within_a_call_goes_through(tmp_path: Path) -> None:
+    """KeyboardInterrupt may be a person's, and is nobody's failure."""
+    probe(tmp_path, "own")
+    async with kernel(tmp_path, "own", config=probing(tmp_path, own={"greet": "interrupt"})) as running:
+        call = running.get(Greeter).greet("x")
+        with pytest.raises(KeyboardInterrupt):
+            call.send(None)  # type: ignore[attr-defined] # by hand: in a task it would end the loop
+        [generation] = running._wiring.providers("greeter").values()
+        assert generation.leases == 0
 
 
 async def test_two_plugins_cannot_call_their_providers_the_same(tmp_path: Path) -> None:

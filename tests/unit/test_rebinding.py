@@ -8,7 +8,9 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-from hotswap import Kernel, State
+import pytest
+
+from hotswap import Kernel, RebuildFailed, State, TeardownFailed
 from tests.plugin_folder import JOURNAL, Clock, Greeter, gate, greeter, kernel, probing, reached, write_plugin
 
 CHAIN = """
@@ -107,6 +109,61 @@ async def test_a_consumer_that_was_opened_anew_meanwhile_is_left_alone(tmp_path:
         second: Any = running._lifecycle.instances["second"].plugin
         assert second.value == 9.0
         assert repr(second.clock) == repr(running.get(Clock))
+
+
+FAILING = """
+    from hotswap_ports import PluginContext
+    from tests.plugin_folder import Clock, Greeter
+
+    class Ticker(Clock):
+        def __init__(self, context: PluginContext, greeter: Greeter) -> None:
+            self.context = context
+            self.greeter = greeter
+        async def __aenter__(self):
+            self.length = len(await self.greeter.greet(""))
+            if self.length > 6 and FILE.exists():
+                raise ValueError("no clock here")
+        async def __aexit__(self, *exc):
+            pass
+        async def now(self):
+            return float(self.length)
+"""
+
+
+async def test_a_consumer_that_cannot_be_rebuilt_goes_on_and_says_so(tmp_path: Path) -> None:
+    """The error names the consumer, what became of it and why; why() knows it; the next selection tries again."""
+    chain(tmp_path)
+    trouble = tmp_path / "trouble"
+    code = FAILING.replace("FILE", f"__import__('pathlib').Path({str(trouble)!r})")
+    write_plugin(tmp_path, "failing", code, provides={"clock": "Ticker"}, requires={"greeter": REBUILD})
+    enabled = ("english", "german", "failing", "second")
+    chosen = {"greeter": ("english",)}
+    async with kernel(tmp_path, *enabled, config=probing(tmp_path, second={}), ports=chosen) as running:
+        clock = running.get(Clock)
+        trouble.touch()
+        with pytest.raises(TeardownFailed, match="The change is in force, with 1 error") as failed:
+            await running.select(Greeter, "german")
+        (error,) = failed.value.exceptions
+        assert isinstance(error, RebuildFailed)
+        assert error.plugin == "failing"
+        assert "'failing' could not be rebuilt after the swap, and goes on as it was: PLUG-003" in str(error)
+        assert "ValueError: no clock here" in str(failed.value)
+        assert "next selection" in failed.value.hint
+        assert running.ports()["greeter"].serving == "german"
+        assert running.plugins()["failing"].state is State.ACTIVE
+        assert "could not be rebuilt after a swap, and goes on as it was" in str(running.why("failing"))
+        assert await clock.now() == 6.0
+
+        with pytest.raises(TeardownFailed, match="no clock here"):
+            await running.select(Greeter, "german")
+        trouble.unlink()
+        assert "rebuild failing" in str(await running.plan(select={Greeter: "german"}))
+        await running.select(Greeter, "german")
+        assert await clock.now() == 9.0
+        assert "rebuilt" not in str(running.why("failing"))
+        second: Any = running._lifecycle.instances["second"].plugin
+        assert second.value == 9.0
+        assert not await running.select(Greeter, "german")
 
 
 async def test_nothing_of_an_old_generation_stays_reachable(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, get_type_hints
 
 import pytest
 
+from hotswap.ahead import Ahead
 from hotswap.errors import CallEvicted, DrainTimeout, PortAmbiguous, PortUnfilled
 from hotswap.generation import Generation, Provider
 from hotswap.handles import handle_class, port_methods
@@ -268,7 +269,7 @@ async def test_a_stream_between_two_items_is_closed_and_its_reader_told(slot: Sl
 async def test_a_stuck_call_that_had_to_wait_names_the_plugin_that_made_it(slot: Slot) -> None:
     """Whose handle a call began with is told, also where it waited and went on by another one."""
     provider = slot.generation
-    hold = Hold(generation(Feeder(), 2), seconds=30)
+    hold = Hold(generation(Feeder(), 2), Ahead({}), seconds=30)
     onward: Any = handle_class(Feed)
     slot.generation = relayed(Feed, provider.provider, Held(hold, onward(slot, "")))
     handle: Any = slot.handle("news#3")

@@ -336,6 +336,21 @@ async def test_a_function_that_raises_sends_the_candidate_back_and_harms_no_call
     assert await outcome(parts) == ("aborted", "abort_if raised ZeroDivisionError: division by zero")
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"), [(SystemExit(9), "SystemExit: 9"), (asyncio.CancelledError(), "CancelledError")]
+)
+async def test_a_function_may_raise_what_it_likes(error: BaseException, reason: str) -> None:
+    """SystemExit and CancelledError of abort_if count like any other error of it: no call fails, and nothing ends."""
+
+    def judge(stats: TrialStats) -> bool:
+        raise error
+
+    parts = Parts()
+    parts.canary(0.5, judge)
+    assert await calls(parts, 100) == 0
+    assert await outcome(parts) == ("aborted", f"abort_if raised {reason}")
+
+
 async def test_a_function_that_agrees_promotes() -> None:
     """With a function as the judge, promotion comes after the calls asked for."""
     parts = Parts()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hotswap.trials import shadow
 from hotswap.trials.answers import SHOWN, Answer, differ, difference
 from hotswap.trials.repeated import ITEMS
 from hotswap.trials.stats import Side, TrialStats
@@ -219,6 +220,36 @@ async def test_finishing_lets_calls_end_or_cancels_them() -> None:
         assert parts.course.stats().compared == patiently
         assert not shadowing._tasks
         assert parts.new.leases == 0
+
+
+async def test_finishing_waits_for_no_candidate_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has not come to its end a moment after the trial was stopped is dropped, and not counted."""
+    monkeypatch.setattr(shadow, "GRACE", 0.01)
+    parts = Parts("shadow")
+    parts.candidate.gate = asyncio.Event()
+    shadowing = parts.shadow()
+    assert await parts.handle.count(1) == 1
+    async with asyncio.timeout(5):
+        await shadowing.finish(patiently=True)
+    assert parts.course.stats().compared == 0
+    assert not shadowing._tasks
+    assert parts.new.leases == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "what"), [(SystemExit(9), "SystemExit: 9"), (asyncio.CancelledError(), "CancelledError")]
+)
+async def test_a_comparison_may_raise_what_it_likes(error: BaseException, what: str) -> None:
+    """SystemExit and CancelledError of ``same`` count like any other error of it: the trial goes on, and says so."""
+
+    def same(one: object, other: object) -> bool:
+        raise error
+
+    parts = Parts("shadow")
+    shadowing = parts.shadow(same=same)
+    assert [await parts.handle.count(number) for number in range(3)] == [0, 1, 2]
+    await settled(shadowing)
+    assert [each.what for each in parts.course.stats().examples] == [f"comparing raised {what}"] * 3
 
 
 class Odd:

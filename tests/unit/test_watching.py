@@ -5,13 +5,26 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loguru import logger
 
-from hotswap import Kernel, NothingToWatch, Plan, PluginInitFailed, Settings, SettingsInvalid, TeardownFailed
+from hotswap import (
+    Kernel,
+    NothingToWatch,
+    Plan,
+    PluginInitFailed,
+    ProviderNotFound,
+    Settings,
+    SettingsGone,
+    SettingsInvalid,
+    TeardownFailed,
+)
 from hotswap.lock import Lock, write
+from hotswap.resolver import resolve
 from hotswap.settings import merged
 from hotswap_ports import HookEvent
 from tests.plugin_folder import Clock, Greeter, greeter, kernel, probe, write_plugin
@@ -30,6 +43,29 @@ def loaded(root: Path, text: str) -> Kernel:
     """Return a kernel over settings that were read from a file with this text."""
     toml(root, text)
     return Kernel(Settings.load(root, {}), ports=[Greeter, Clock], environ={"HOTSWAP_CACHE": str(root / "cache")})
+
+
+def locking(running: Kernel, **versions: str) -> None:
+    """Write the lock of what a kernel's settings ask for, with these versions."""
+    planner = running._running.planner
+    chosen = {each: running.catalog.get(each, version).version for each, version in versions.items()}
+    request = planner.request(running.settings, planner.wanted(running.settings), locked=chosen)
+    write(running.settings.folder / "hotswap.lock", Lock.from_solution(resolve(request), request))
+
+
+async def looks(watch: Any, number: int = 3) -> None:
+    """Wait until a watch has looked at its files some more times."""
+    looked = count(1)
+    look, latest = watch._look, 0
+
+    def counting() -> object:
+        nonlocal latest
+        latest = next(looked)
+        return look()
+
+    watch._look = counting
+    await until(lambda: latest > number)
+    watch._look = look
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -126,13 +162,7 @@ async def test_a_lock_that_changes_is_followed(tmp_path: Path) -> None:
     async with loaded(tmp_path, 'enabled = ["english"]\n') as running:
         running.watch(interval=QUICK, on_change=plans.append)
         assert await running.get(Greeter).greet("x") == "2.0.0 x"
-        planner = running._running.planner
-        wanted = planner.wanted(running.settings)
-        chosen = running.catalog.get("english", "1.0.0")
-        request = planner.request(running.settings, wanted, locked={"english": chosen.version})
-        from hotswap.resolver import resolve
-
-        write(tmp_path / "hotswap.lock", Lock.from_solution(resolve(request), request))
+        locking(running, english="1.0.0")
         await until(lambda: plans)
         assert await running.get(Greeter).greet("x") == "1.0.0 x"
 
@@ -210,3 +240,117 @@ async def test_handlers_may_be_told_of_many(tmp_path: Path) -> None:
         toml(tmp_path, 'enabled = ["english", "german"]\n[config.english]\na = 1\n[config.german]\nb = 1\n')
         await until(lambda: len(heard) == 2)
         assert [each.data["keys"] for each in heard] == [("a",), ("b",)]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), SystemExit(2), asyncio.CancelledError()])
+async def test_a_callback_that_raises_does_not_end_the_following(tmp_path: Path, error: BaseException) -> None:
+    """What on_change or on_problem raise is logged; the next edits are put in force and told all the same."""
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "german", "hallo")
+    told: list[object] = []
+    logged: list[str] = []
+
+    def broken(what: object) -> None:
+        told.append(what)
+        raise error
+
+    sink = logger.add(lambda message: logged.append(message.record["message"]), level="ERROR")
+    logger.enable("hotswap")
+    try:
+        async with loaded(tmp_path, 'enabled = ["english"]\n') as running:
+            running.watch(interval=QUICK, on_change=broken, on_problem=broken)
+            (tmp_path / "hotswap.toml").write_text("[plugins\n", "utf-8")
+            await until(lambda: len(told) == 1)
+            toml(tmp_path, 'enabled = ["german"]\n')
+            await until(lambda: len(told) == 2)
+            assert await running.get(Greeter).greet("x") == "hallo x"
+            (tmp_path / "hotswap.toml").write_text("[plugins\n", "utf-8")
+            await until(lambda: len(told) == 3)
+    finally:
+        logger.remove(sink)
+    assert [type(each) for each in told] == [SettingsInvalid, Plan, SettingsInvalid]
+    assert logged == [f"A callback of kernel.watch() raised {type(error).__name__}"] * 3
+
+
+async def test_a_file_that_is_gone_is_a_problem_and_no_edit(tmp_path: Path) -> None:
+    """Deleted, hotswap.toml leaves everything as it was, and is told of once; put back, it is read, changed or not."""
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "german", "hallo")
+    problems: list[Exception] = []
+    plans: list[Plan] = []
+    async with loaded(tmp_path, 'enabled = ["english"]\n') as running:
+        watch = running.watch(interval=QUICK, on_change=plans.append, on_problem=problems.append)
+        before = running.settings
+        (tmp_path / "hotswap.toml").unlink()
+        await until(lambda: problems)
+        locking(running, english="1.0.0")  # nobody is told again because of another file
+        await looks(watch)
+        assert running.settings is before
+        assert isinstance(watch.problem, SettingsGone)
+        toml(tmp_path, 'enabled = ["english"]\n')
+        await until(lambda: watch.problem is None)
+        assert plans == []
+        (tmp_path / "hotswap.toml").unlink()
+        await until(lambda: len(problems) == 2)
+        toml(tmp_path, 'enabled = ["german"]\n')
+        await until(lambda: plans)
+        assert await running.get(Greeter).greet("x") == "hallo x"
+        assert [type(each) for each in problems] == [SettingsGone, SettingsGone]
+        assert str(tmp_path / "hotswap.toml") in str(problems[0])
+
+
+async def test_a_lock_that_is_gone_leads_nowhere(tmp_path: Path) -> None:
+    """Deleted, hotswap.lock changes nothing and is no problem; what is written later is followed."""
+    for version in ("1.0.0", "2.0.0"):
+        greeter(tmp_path, "english", version, version=version, folder=f"english-{version}")
+    told: list[object] = []
+    async with loaded(tmp_path, 'enabled = ["english"]\n') as running:
+        locking(running, english="1.0.0")
+    async with Kernel(Settings.load(tmp_path, {}), ports=[Greeter, Clock], environ={}) as running:
+        watch = running.watch(interval=QUICK, on_change=told.append, on_problem=told.append)
+        await looks(watch)
+        (tmp_path / "hotswap.lock").unlink()
+        await looks(watch)
+        assert told == []
+        assert await running.get(Greeter).greet("x") == "1.0.0 x"
+        locking(running, english="2.0.0")
+        await until(lambda: told)
+        assert await running.get(Greeter).greet("x") == "2.0.0 x"
+
+
+async def test_a_lock_that_was_there_is_no_change(tmp_path: Path) -> None:
+    """Other settings for one run over a lock are no edit: nobody is told of a change when the watch begins."""
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "german", "hallo")
+    told: list[object] = []
+    async with loaded(tmp_path, 'enabled = ["english", "german"]\n') as running:
+        locking(running, english="1.0.0", german="1.0.0")
+    other = Settings.load(tmp_path, {"HOTSWAP_PLUGINS_DISABLED": "german"})
+    async with Kernel(other, ports=[Greeter, Clock], environ={}) as running:
+        watch = running.watch(interval=QUICK, on_change=told.append, on_problem=told.append)
+        revision = running._running.revision
+        await looks(watch)
+        assert (told, running._running.revision) == ([], revision)
+
+
+async def test_a_name_that_leads_nowhere_is_told(tmp_path: Path) -> None:
+    """A typo under [ports] is told once, with what may have been meant; the rest of the edit is in force."""
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "german", "hallo")
+    problems: list[Exception] = []
+    plans: list[Plan] = []
+    async with loaded(tmp_path, 'enabled = ["english"]\n') as running:
+        watch = running.watch(interval=QUICK, on_change=plans.append, on_problem=problems.append)
+        toml(tmp_path, 'enabled = ["english", "german"]\n[ports]\ngreeter = "germann"\n')
+        await until(lambda: problems)
+        assert isinstance(problems[0], ProviderNotFound)
+        assert "'german'" in problems[0].hint
+        assert set(running.ports()["greeter"].providers) == {"english", "german"}
+        toml(tmp_path, 'enabled = ["german"]\n[ports]\ngreeter = "germann"\n[config.owl]\na = 1\n')
+        await until(lambda: len(problems) == 2)
+        assert isinstance(problems[1], SettingsInvalid)
+        assert watch.problem is problems[1]
+        toml(tmp_path, 'enabled = ["german"]\n[ports]\ngreeter = "german"\n')
+        await until(lambda: len(plans) == 3)
+        assert len(problems) == 2
+        assert not watch.problem

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import attrs
 
 from hotswap.cli.invocation import Invocation
 from hotswap.cli.opening import opened, run_async, troubled, waiting_facts
 from hotswap.cli.solving import Solved
 from hotswap.errors import PluginInitFailed
+from hotswap.kernel import Kernel
 from hotswap.settings import Settings
+from hotswap_ports import NotReady
 
 
 def prove(invocation: Invocation, settings: Settings) -> None:
@@ -17,9 +21,21 @@ def prove(invocation: Invocation, settings: Settings) -> None:
     async def open_all() -> None:
         async with opened(invocation, settings, quiet=True, eager=True) as kernel:
             for status in troubled(kernel):
-                raise status.error or PluginInitFailed(status.id, "opening", str(waiting_facts(status)["message"]))
+                error = status.error or PluginInitFailed(status.id, "opening", str(waiting_facts(status)["message"]))
+                say_if_exclusive(error, kernel, status.id)
+                raise error
 
     run_async(invocation, open_all)
+
+
+def say_if_exclusive(error: Exception, kernel: Kernel, plugin: str) -> None:
+    """Say in the hint of an error how to go on where a plugin cannot be open twice: an application may have it open."""
+    if not isinstance(error, PluginInitFailed | NotReady):
+        return
+    provides = chain.from_iterable(each.manifest.provides for each in kernel.catalog.versions(plugin)[:1])
+    if any(each.exclusive for each in provides):
+        more = f"{plugin} cannot be open twice: while an application has it open, `--no-check` leaves this proof out."
+        error.hint = f"{error.hint} {more}".lstrip()
 
 
 def pinned(solved: Solved) -> Settings:

@@ -10,13 +10,14 @@ from attrs import frozen
 from hotswap.catalog import Catalog
 from hotswap.cli.invocation import Invocation
 from hotswap.cli.output import warn
-from hotswap.errors import HotswapError, PluginNotFound
+from hotswap.errors import HotswapError, PluginNotFound, PortAmbiguous
 from hotswap.lock import Lock
 from hotswap.manifest.model import Manifest
 from hotswap.plan import Step
 from hotswap.planner import Planner
 from hotswap.port_directory import PortDirectory
 from hotswap.resolver import Request, Solution
+from hotswap.selection import choose
 from hotswap.settings import Settings
 from hotswap.settings_tables import split_requirement
 
@@ -78,6 +79,23 @@ def adjusted(
         disabled=tuple(sorted({*settings.disabled, *disable} - set(entries))),
         ports={**settings.ports, **(select or {})},
     )
+
+
+def ambiguous(solved: Solved) -> list[tuple[str, PortAmbiguous]]:
+    """Return each plugin that asks for a port of which several providers would be open, none of them selected.
+
+    Only its code tells whether it asks for one by name, or for all: then it would open, and else it would not.
+    """
+    manifests, selected = solved.manifests, solved.settings.selected
+    found = []
+    for plugin, manifest in manifests.items():
+        others = [each for key, each in manifests.items() if key != plugin]
+        for port in [each.port for each in manifest.requires if not each.optional]:
+            names = [it.name for each in others for it in each.provides if it.port == port]
+            error = choose(port, names, selected.get(port, ()), "")
+            if isinstance(error, PortAmbiguous):
+                found.append((plugin, error))
+    return found
 
 
 def steps_from(lock: Lock | None, solved: Solved) -> list[Step]:

@@ -7,11 +7,13 @@ One class a failure. Its fields are arguments, its sentence is ``str(error)``; `
 from hotswap.errors.base import HotswapError, error_classes, nearest, says
 from hotswap.errors.host import (
     CallCancelled,
+    CallInvalid,
     ChangeUnfinished,
     KernelInUse,
     KernelNotRunning,
     NothingToWatch,
     SettingsConflict,
+    SettingsGone,
     SettingsInvalid,
     StateNotFound,
     WouldDeadlock,
@@ -52,6 +54,7 @@ from hotswap.errors.swaps import (
     CallEvicted,
     DrainTimeout,
     HoldTimeout,
+    RebuildFailed,
     TeardownFailed,
     TrialRefused,
 )
@@ -59,6 +62,7 @@ from hotswap.errors.swaps import (
 __all__ = [
     "CallEvicted",
     "CallCancelled",
+    "CallInvalid",
     "CapabilityDenied",
     "ChangeUnfinished",
     "ConfigInvalid",
@@ -90,8 +94,10 @@ __all__ = [
     "PortUnfilled",
     "PortUnknown",
     "ProviderNotFound",
+    "RebuildFailed",
     "ResourceExhausted",
     "SettingsConflict",
+    "SettingsGone",
     "SettingsInvalid",
     "StateNotFound",
     "TeardownFailed",

@@ -67,6 +67,19 @@ class NothingToWatch(HotswapError):
         )
 
 
+class SettingsGone(HotswapError):
+    """A ``hotswap.toml`` that is followed was there, and is there no more. What it said last stays in force."""
+
+    code = "PLUG-042"
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} is gone; what it said last stays in force.",
+            "Put it back, and it is read again. An empty one says what none would: that the built-in defaults hold.",
+        )
+
+
 class ChangeUnfinished(HotswapError):
     """A change of ``hotswap.toml`` and ``hotswap.lock`` was interrupted, and cannot be finished as it was meant."""
 
@@ -113,12 +126,29 @@ class CallCancelled(HotswapError):
 
 
 class WouldDeadlock(HotswapError):
-    """A blocking call was made on the event loop that was to answer it."""
+    """What was asked for would wait for whoever asks, as a blocking call does on the loop that is to answer it."""
 
     code = "PLUG-041"
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        what: str = "A blocking call was made on the kernel's own event loop, which would wait for itself.",
+        hint: str = "",
+    ) -> None:
+        self.what = what
         super().__init__(
-            "A blocking call was made on the kernel's own event loop, which would wait for itself.",
-            "Await the live handle there, or call from a thread: `await asyncio.to_thread(function)`.",
+            what,
+            hint or "Await the live handle there, or call from a thread: `await asyncio.to_thread(function)`.",
         )
+
+
+class CallInvalid(HotswapError, TypeError):
+    """The kernel was called with what it cannot take."""
+
+    code = "PLUG-044"
+
+    def __init__(self, call: str, wanted: str, given: object, hint: str = "") -> None:
+        self.call = call
+        self.wanted = wanted
+        self.given = type(given).__name__
+        super().__init__(f"{call} takes {wanted}, and was given a value of type {self.given}.", hint)

@@ -8,16 +8,20 @@ from hotswap.errors.base import HotswapError, nearest
 
 
 class PluginNotFound(HotswapError):
-    """No door holds a plugin of that id (or that version of it)."""
+    """No door holds a plugin of that id (or that version of it), or it is not among those that it was looked for in."""
 
     code = "PLUG-001"
 
     def __init__(self, plugin: str, known: Iterable[str] = (), *, looked_in: Sequence[str] = ()) -> None:
         self.plugin = plugin
         self.known = tuple(sorted(known))
-        where = f" (looked in: {', '.join(looked_in)})" if looked_in else ""
+        where = ", ".join(looked_in)
+        if where and plugin in self.known:
+            hint = f"It was found: `hotswap plugin enable {plugin}` opens it."
+            super().__init__(f"Plugin {plugin!r} is not among {where}.", hint)
+            return
         hint = nearest(plugin, self.known) or "`hotswap plugin list` shows what was found, and where."
-        super().__init__(f"No plugin {plugin!r} was found{where}.", hint)
+        super().__init__(f"No plugin {plugin!r} was found{f' (looked in: {where})' if where else ''}.", hint)
 
 
 class PluginLoadFailed(HotswapError):

@@ -41,8 +41,7 @@ def _changes(request: Request, core: Sequence[Origin]) -> Iterator[_Change]:
     wanted = dict.fromkeys(each.plugin for each in core if each.kind == "wanted")
     for plugin in wanted:
         if str(request.wanted[plugin]):
-            loose = evolve(request, wanted={**request.wanted, plugin: SpecifierSet()})
-            yield loose, _allow(plugin, request.wanted[plugin])
+            yield _loose(request, plugin), _allow(plugin, request.wanted[plugin])
     named = dict.fromkeys(name for each in core for name in (each.plugin, each.target) if name in request.versions)
     index = Index(request)
     providers = dict.fromkeys(name for each in core if each.kind == "port" for name in index.providers(each.target))
@@ -97,6 +96,14 @@ def _other_versions(request: Request, core: Sequence[Origin], named: Sequence[st
 
 def _say(sentence: str) -> Callable[[Solution], str]:
     return lambda answer: sentence
+
+
+def _loose(request: Request, plugin: str) -> Request:
+    """Ask for any version of a plugin: the newest, and not the one that is there by chance."""
+    locked, active = (
+        {key: each for key, each in of.items() if key != plugin} for of in (request.locked, request.active)
+    )
+    return evolve(request, wanted={**request.wanted, plugin: SpecifierSet()}, locked=locked, active=active)
 
 
 def _allow(plugin: str, held: SpecifierSet) -> Callable[[Solution], str]:

@@ -40,7 +40,9 @@ class Answer:
 def _repr(value: object) -> str:
     try:
         return repr(value)
-    except Exception as error:  # noqa: BLE001 - an adapter's own class; the difference is what is to be reported
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - an adapter's own class; the difference is what is to be reported
         return f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
 
 
@@ -54,8 +56,10 @@ def differ(current: Answer, candidate: Answer, same: Same) -> str:
         for number, (one, other) in enumerate(zip(current.items, candidate.items, strict=False), 1):
             if not same(one, other):
                 return f"item {number} is not the same"
-    except Exception as error:  # noqa: BLE001 - code of the application or of a value: reported as the difference
-        return f"comparing raised {type(error).__name__}: {says(error)}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - code of the application or of a value: reported as the difference
+        return f"comparing raised {type(error).__name__}: {says(error)}".rstrip(": ")
     return "" if len(current.items) == len(candidate.items) else "one has more items"
 
 

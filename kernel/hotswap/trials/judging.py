@@ -177,9 +177,11 @@ class Asked:
     def against(self) -> str:
         try:
             answer = self._ask(self._stats())
-        except Exception as error:  # noqa: BLE001 - the application's own code: reported as the reason of the verdict
-            return f"abort_if raised {type(error).__name__}: {says(error)}"
-        return answer if isinstance(answer, str) else "abort_if said so" if answer else ""
+            return answer if isinstance(answer, str) else "abort_if said so" if answer else ""
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the application's own code: reported as the reason of the verdict
+            return f"abort_if raised {type(error).__name__}: {says(error)}".rstrip(": ")
 
     def fit(self) -> bool:
         """Return True: it was asked just before."""

@@ -73,9 +73,9 @@ class Shadowing:
         )
 
     async def finish(self, patiently: bool) -> None:
-        """End what is under way: let it come to its end first, or cancel it at once."""
+        """End what is under way: give it a moment to come to its end first, or cancel it at once."""
         if patiently and self._tasks:
-            await asyncio.wait(self._tasks, timeout=self.terms.seconds)
+            await asyncio.wait(self._tasks, timeout=GRACE)
         for each in self._tasks:
             each.cancel()
         if self._tasks:  # a candidate that does not heed it is cancelled again when it is closed

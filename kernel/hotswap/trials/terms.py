@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection
+from inspect import iscoroutinefunction
+from numbers import Real
 from typing import Any
 
 from attrs import frozen
@@ -71,22 +73,45 @@ def _canary(
     promote_after: int = 500,
     min_seconds: float = 60.0,
 ) -> CanaryTerms:
-    if not 0 < share < 1:
-        raise TrialRefused(port, candidate, f"canary is a share between 0 and 1, and not {share!r}")
-    if promote_after < 1:
-        raise TrialRefused(port, candidate, f"promote_after is at least one call, and not {promote_after!r}")
+    def refused(what: str, given: object, hint: str = "") -> TrialRefused:
+        return TrialRefused(port, candidate, f"{what}, and not {given!r}", hint)
+
+    if not (_is_number(share) and 0 < share < 1):
+        raise refused("canary is a share between 0 and 1", share, "Say canary=0.05 for one call of twenty.")
+    if not (_is_number(promote_after) and promote_after >= 1):
+        raise refused("promote_after is at least one call", promote_after, "Leave it out for 500 calls.")
+    if not (_is_number(min_seconds) and min_seconds >= 0):
+        raise refused("min_seconds is a number of seconds from 0", min_seconds, "Leave it out for a minute.")
+    if not (isinstance(abort_if, Bounds) or _is_plain_function(abort_if)):
+        hint = "Say abort_if=Bounds(...), or a function that is given the TrialStats."
+        raise refused("abort_if is Bounds or a plain function", abort_if, hint)
     return CanaryTerms(share, abort_if, promote_after, min_seconds)
 
 
 def _shadow(
     port: type[Port], candidate: str, same: Same = operator.eq, methods: Collection[str] | None = None
 ) -> ShadowTerms:
+    if not _is_plain_function(same):
+        hint = "It is given both answers, and returns whether they are the same."
+        raise TrialRefused(port.PORT, candidate, f"same is a plain function, and not {same!r}", hint)
     return ShadowTerms(_repeatable(port, candidate, methods), same)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_plain_function(value: object) -> bool:
+    """Return whether a value can be called and answers at once: nobody would await it."""
+    return callable(value) and not iscoroutinefunction(value)
 
 
 def _repeatable(port: type[Port], candidate: str, methods: Collection[str] | None) -> frozenset[str]:
     """Return the methods whose calls are made twice: those that change nothing, unless they are named."""
     known = {each.name for each in port_methods(port) if each.kind != "sync"}
+    if methods is not None and not isinstance(methods, Collection):
+        hint = f"Say methods=[...] of {', '.join(sorted(known))}."
+        raise TrialRefused(port.PORT, candidate, f"methods are names, and not {methods!r}", hint)
     wanted = port.READS if methods is None else frozenset((methods,) if isinstance(methods, str) else methods)
     for each in sorted(wanted - known):
         hint = nearest(each, known) or f"It has {', '.join(sorted(known))}."

@@ -54,7 +54,7 @@ class Trial:
     async def stop(self, reason: str = "it was asked to") -> Verdict:
         """End the trial: the provider in use stays. Returns the verdict, which may have been another one before.
 
-        Calls that a shadow repeats just now are finished first, which takes 30 seconds at most.
+        Calls that a shadow repeats just now have a second to come to their end; the rest is dropped.
         """
         self._course.decide("stopped", reason)
         return await self._course.verdict()

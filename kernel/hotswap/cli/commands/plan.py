@@ -29,11 +29,13 @@ def plan(invocation: Invocation, enable: tuple[str, ...], disable: tuple[str, ..
     import attrs
 
     from hotswap.cli.output import facts_of, print_document, print_text, warn
-    from hotswap.cli.solving import adjusted, solve, steps_from
+    from hotswap.cli.solving import adjusted, ambiguous, solve, steps_from
 
     settings = adjusted(invocation.settings(), enable, disable, _selections(select))
     _check_known(invocation, settings, (*enable, *disable), select)
     solved = solve(invocation, settings)
+    for key, error in ambiguous(solved):
+        warn(invocation, error, about=f"{key} asks for it, and may not open")
     steps = steps_from(solved.lock, solved)
     if invocation.json:
         content: dict[str, Any] = {
@@ -43,8 +45,8 @@ def plan(invocation: Invocation, enable: tuple[str, ...], disable: tuple[str, ..
         }
         print_document(invocation, "plan/1", content)
     else:
-        for key, error in solved.left_out.items():
-            warn(invocation, error, about=f"{key} is left out")
+        for key, refused in solved.left_out.items():
+            warn(invocation, refused, about=f"{key} is left out")
         count = len(solved.solution.plugins)
         same = "hotswap.lock" if solved.lock is not None else "nothing is asked for"
         print_text("\n".join(map(str, steps)) or f"Nothing to do: {count} plugins, as in {same}.")

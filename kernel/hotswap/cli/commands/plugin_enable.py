@@ -63,9 +63,15 @@ def _checked(entry: str) -> str:
 def _open(invocation: Invocation, settings: Settings, plugin: str) -> tuple[Step, ...]:
     """Enable the plugin in a kernel that closes again at once; whatever speaks against it is raised."""
     from hotswap.cli.opening import opened, run_async
+    from hotswap.cli.proof import say_if_exclusive
+    from hotswap.errors import PluginInitFailed
 
     async def main() -> tuple[Step, ...]:
         async with opened(invocation, settings) as kernel:
-            return (await kernel.enable(plugin)).steps
+            try:
+                return (await kernel.enable(plugin)).steps
+            except PluginInitFailed as error:
+                say_if_exclusive(error, kernel, error.plugin)
+                raise
 
     return run_async(invocation, main)
