@@ -177,26 +177,42 @@ async def test_a_plugin_does_not_wait_for_itself(
     release()
 
 
-@pytest.mark.parametrize("where", ["handler", "call"])
+@pytest.mark.parametrize("where", ["handler", "call", "task"])
 async def test_what_a_plugin_waits_for_does_not_wait_for_it(
     hooks: Hooks, seen: list[str], old: Plugin, where: str
 ) -> None:
-    """Calls from within another's handler, or from within a call that the plugin has yet to hear of, go past it."""
+    """Calls from within another's handler, or a call that the plugin has yet to hear of, go past it, in any task."""
     gate = asyncio.Event()
 
     async def nested(event: HookEvent | None = None) -> None:
         await gate.wait()
-        await put(hooks)
+        await (asyncio.gather(put(hooks)) if where == "task" else put(hooks))
 
     if where == "handler":
         hooks.on("pre_storage.get", nested)
-    (outer,) = await begin(call(hooks, "get", invoke=nested if where == "call" else None))
+    (outer,) = await begin(call(hooks, "get", invoke=None if where == "handler" else nested))
     release = old.staging.hold(5)
     gate.set()
     async with asyncio.timeout(2):
         await old.staging.drained(5)
         assert await outer == "get"
     assert seen == ["old post_storage.get"]
+    release()
+
+
+@pytest.mark.parametrize("waits", [put, stream, fire])
+async def test_a_call_goes_past_what_begins_to_wait_for_it(
+    hooks: Hooks, seen: list[str], old: Plugin, waits: Callable[[Hooks], Any]
+) -> None:
+    """A call that waits goes on, past the handlers that are held, when it turns out that it is waited for itself."""
+    needed = False
+    release = old.staging.hold(60, lambda task: needed)
+    (waiting,) = await begin(waits(hooks))
+    assert not waiting.done()
+    needed = True
+    async with asyncio.timeout(5):
+        await waiting
+    assert seen == []
     release()
 
 
