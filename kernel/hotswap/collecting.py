@@ -7,11 +7,12 @@ may make garbage and take long; and nothing is frozen, since most objects in the
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import threading
 
-SELDOM = 200_000
-"""Objects made and kept between two collections: some 40 MB of garbage at most."""
+SELDOM = 500_000
+"""Objects made and kept between two collections: some 100 MB of garbage at most."""
 
 
 class SeldomCollected:
@@ -41,3 +42,32 @@ class SeldomCollected:
 
 
 SELDOM_COLLECTED = SeldomCollected()
+IDLE_AFTER = 1.0
+"""Seconds after coming up: by then an application has made the first calls that it was started for."""
+
+
+class ComingUp:
+    """Lets collections be rare while a kernel comes up, and until its application has had a moment of its own."""
+
+    def __init__(self) -> None:
+        self._timer: asyncio.TimerHandle | None = None
+        self._begun = False
+
+    def begin(self) -> None:
+        """Begin."""
+        if not self._begun:
+            self._begun = True
+            SELDOM_COLLECTED.__enter__()
+
+    def end_soon(self) -> None:
+        """End a while after this: the first collection then looks at all that was made."""
+        self._timer = asyncio.get_running_loop().call_later(IDLE_AFTER, self.end)
+
+    def end(self) -> None:
+        """End now, if that was not done yet."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._begun:
+            self._begun = False
+            SELDOM_COLLECTED.__exit__()

@@ -137,6 +137,10 @@ class Hooks:
             fired = self._fired[point] = FiredHooks(point, entries, self.record, self.handler_timeout)
         return await fired.fire(dict(data or {}), context)
 
+    def hears(self, point: str) -> bool:
+        """Return whether anybody would be called at a point that belongs to no call."""
+        return bool(self._registry.chain(point) or self._holds.at(point))
+
     def registered(self, source: str | None = None) -> Sequence[tuple[str, str, int]]:
         """Return point, plugin id and priority of every handler in force, in the order they came."""
         return [(each.point, each.source, each.priority) for each in self._registry.of_source(source)]

@@ -13,7 +13,7 @@ from hotswap.boot import Backoff, Boot
 from hotswap.catalog import discover
 from hotswap.changes import Changes
 from hotswap.clock import Ticking
-from hotswap.collecting import SELDOM_COLLECTED
+from hotswap.collecting import ComingUp
 from hotswap.errors import KernelInUse, KernelNotRunning, PortUnfilled, TeardownFailed
 from hotswap.failover import Failover
 from hotswap.handles import port_methods
@@ -75,6 +75,7 @@ class Host:
         self._closing = False
         self._watches: list[Watch] = []
         self._ticking = Ticking()
+        self._coming_up = ComingUp()
         self._portal = Portal()
 
     async def __aenter__(self) -> Self:
@@ -84,8 +85,13 @@ class Host:
         await checkpoint_if_cancelled()  # anyio loads its backend now, and not in the middle of the first swap
         self._wiring.restart(self._settings.selected)
         self._lifecycle.notes.clear()
-        with SELDOM_COLLECTED:
+        self._coming_up.begin()
+        try:
             await self._come_up()
+        except BaseException:
+            self._coming_up.end()
+            raise
+        self._coming_up.end_soon()
         return self
 
     async def _come_up(self) -> None:
@@ -118,6 +124,7 @@ class Host:
         Raises:
             TeardownFailed: something did not close cleanly, and no other error is under way.
         """
+        self._coming_up.end()
         errors = await to_the_end(self._close())
         if errors and error is None:
             raise TeardownFailed(errors)

@@ -380,6 +380,8 @@ class Lifecycle:
         """
         errors: list[Exception] = []
         for point, data in news:
+            if not self.hooks.hears(point):
+                continue
             try:
                 await self.hooks.fire(point, data)
             except HookAborted as error:

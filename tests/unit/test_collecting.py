@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from hotswap.collecting import SELDOM, SeldomCollected
+from tests.plugin_folder import greeter, kernel
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +62,24 @@ def test_what_somebody_sets_meanwhile_stays() -> None:
     with SeldomCollected():
         gc.set_threshold(1_000, 20, 20)
     assert gc.get_threshold() == (1_000, 20, 20)
+
+
+async def test_collections_are_as_usual_a_moment_after_it_is_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seldom while it comes up and a moment longer; as usual after that, when it is left, or could not start."""
+    monkeypatch.setattr("hotswap.collecting.IDLE_AFTER", 0.0)
+    greeter(tmp_path, "own")
+    async with kernel(tmp_path, "own"):
+        assert gc.get_threshold()[0] == SELDOM
+        async with asyncio.timeout(10):
+            while gc.get_threshold() != (700, 10, 10):
+                await asyncio.sleep(0)
+    monkeypatch.setattr("hotswap.collecting.IDLE_AFTER", 3600.0)
+    async with kernel(tmp_path, "own"):
+        assert gc.get_threshold()[0] == SELDOM
+    assert gc.get_threshold() == (700, 10, 10)
+    monkeypatch.setattr("hotswap.host.discover", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        await kernel(tmp_path, "own").__aenter__()
+    assert gc.get_threshold() == (700, 10, 10)
