@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from hotswap.errors import SettingsInvalid
@@ -14,6 +15,14 @@ if TYPE_CHECKING:
 
 _MANY = 20
 """Entries that are taken out together from which on one look at each of the others is less work."""
+
+
+@lru_cache(maxsize=1024)
+def _range(text: str) -> SpecifierSet:
+    """Return a range, the same object for the same text: the resolver remembers answers by the identity of ranges."""
+    from packaging.specifiers import SpecifierSet
+
+    return SpecifierSet(text)
 
 
 class Entries(tuple[str, ...]):
@@ -43,16 +52,14 @@ class Entries(tuple[str, ...]):
     def wanted(self, disabled: tuple[str, ...]) -> Layered[str, SpecifierSet]:
         """Return the ids with the versions asked for, without the ``disabled`` ones; raises as ``by_id`` does."""
         if self._wanted is None or self._wanted[0] is not disabled:
-            from packaging.specifiers import SpecifierSet
-
-            anything, closed = SpecifierSet(), frozenset(disabled)
+            anything, closed = _range(""), frozenset(disabled)
             wanted: dict[str, SpecifierSet] = {}
             for plugin, entries in self.by_id().to_dict().items():
                 if plugin not in closed:
                     wanted[plugin] = anything
                     for entry in entries:
                         if entry != plugin and (text := split_requirement(entry)[1]):
-                            asked = SpecifierSet(text)
+                            asked = _range(text)
                             wanted[plugin] = asked if wanted[plugin] is anything else wanted[plugin] & asked
             self._wanted = disabled, Layered(wanted)
         return self._wanted[1]
@@ -68,14 +75,12 @@ class Entries(tuple[str, ...]):
 
         Nothing is read but the entries that come.
         """
-        from packaging.specifiers import SpecifierSet
-
         by_id, touched = self.by_id(), (*enable, *disable)
         left = [entry for plugin in touched if plugin in by_id for entry in by_id[plugin]]
         after = Entries(self._without(left) + tuple(enable.values()))
         closed = tuple(sorted({*disabled, *disable} - enable.keys()))
         after._by_id = by_id.changed({key: (entry,) for key, entry in enable.items()}, touched)
-        ranges = {key: SpecifierSet(split_requirement(entry)[1]) for key, entry in enable.items()}
+        ranges = {key: _range(split_requirement(entry)[1]) for key, entry in enable.items()}
         after._wanted = closed, self.wanted(disabled).changed(ranges, touched)
         return after, closed
 
