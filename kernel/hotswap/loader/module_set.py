@@ -157,10 +157,11 @@ def bind(name: str, module: ModuleType | None) -> None:
     parent = sys.modules.get(package)
     if parent is None:
         return
+    names = vars(parent)  # ``setattr`` would intern a name that is gone with its load, thousands of them in the end
     if module is not None:
-        setattr(parent, part, module)
-    elif isinstance(vars(parent).get(part), ModuleType):
-        delattr(parent, part)
+        names[part] = module
+    elif isinstance(names.get(part), ModuleType):
+        del names[part]
 
 
 def _namespace(name: str, folders: Sequence[str]) -> ModuleSpec:
