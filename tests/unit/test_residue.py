@@ -145,6 +145,12 @@ KINDS: dict[str, tuple[Kind, str, str]] = {
     ),
     "data": (Kind.ATTRIBUTE, "json.decoder.NaN", "json.decoder.NaN = 0.0  # here"),
     "addition": (Kind.ATTRIBUTE, "json.dump_all (added)", "json.dump_all = wait  # here"),
+    "plain addition": (Kind.ATTRIBUTE, "json.zork (added)", "json.zork = 1  # here"),
+    "plain addition to a class": (
+        Kind.ATTRIBUTE,
+        "json.decoder.JSONDecoder.zork (added)",
+        "json.decoder.JSONDecoder.zork = 'x'  # here",
+    ),
 }
 
 

@@ -154,8 +154,11 @@ def _own(change: Change, author: Code, sources: Sources) -> Finding | None:
 
 
 def _foreign(change: Change, owners: Owners, sources: Sources, nobodys: str | None) -> Finding | None:
-    """Return a change to a value that is not a plugin's own, if a plugin made it."""
-    if change.before is _NOTHING or change.before is _UNKNOWN:
+    """Return a change to a value that is not a plugin's own, if a plugin made it.
+
+    Where nothing was, only a line that names the very attribute tells: modules add to themselves as they are used.
+    """
+    if change.before is _UNKNOWN:
         return None
     for load in owners.closed:
         place = sources.sets(load.folder, change.called)
