@@ -1,6 +1,6 @@
 """anvilcore: a capability that is reinstalled; callers hold a lease during a call.
 
-https://pypi.org/project/anvilcore/ (``PluginManager.install`` and ``unload``, effects with their disposers) and the
+The README of its distribution (``PluginManager.install`` and ``unload``, effects with their disposers) and the
 docstrings of ``anvilcore.manager.PluginManager.reinstall`` (the old generation is retired, keeps serving calls in
 flight, and disposes itself when they have left) and ``anvilcore.capability.Capability`` (``acquire`` returns False for
 a generation that is retired; the caller should go to the current one).
