@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from contextlib import ExitStack
 
 SELDOM = 500_000
 """Objects made and kept between two collections: some 100 MB of garbage at most."""
@@ -51,13 +52,11 @@ class ComingUp:
 
     def __init__(self) -> None:
         self._timer: asyncio.TimerHandle | None = None
-        self._begun = False
+        self._seldom = ExitStack()
 
     def begin(self) -> None:
         """Begin."""
-        if not self._begun:
-            self._begun = True
-            SELDOM_COLLECTED.__enter__()
+        self._seldom.enter_context(SELDOM_COLLECTED)
 
     def end_soon(self) -> None:
         """End a while after this: the first collection then looks at all that was made."""
@@ -68,6 +67,4 @@ class ComingUp:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._begun:
-            self._begun = False
-            SELDOM_COLLECTED.__exit__()
+        self._seldom.close()
