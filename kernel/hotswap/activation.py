@@ -18,7 +18,7 @@ from hotswap.dormant import Asleep, Dormant, Resting
 from hotswap.errors import HoldTimeout, InjectionFailed, IsolationRequired, KernelNotRunning
 from hotswap.gate import Gate
 from hotswap.generation import Generation, Provider
-from hotswap.keeper import to_the_end
+from hotswap.keeper import end_all, to_the_end
 from hotswap.lifecycle import Lifecycle
 from hotswap.loader import undo
 from hotswap.prepared import check_trust, prepare
@@ -189,11 +189,4 @@ class Activation:
     async def stop(self) -> None:
         """Wake nobody any more; what is being opened is undone."""
         self._stopped = True
-        tasks = list(self._waking.values())
-        for each in tasks:
-            each.cancel()
-        await to_the_end(_ended(tasks))
-
-
-async def _ended(tasks: list[asyncio.Task[None]]) -> None:
-    await asyncio.gather(*tasks, return_exceptions=True)
+        await to_the_end(end_all(self._waking.values()))

@@ -14,6 +14,7 @@ from hotswap.catalog import Found
 from hotswap.changes import Changes
 from hotswap.errors import HotswapError, LockInvalid, PluginInitFailed
 from hotswap.guard import describe
+from hotswap.keeper import end_all
 from hotswap.lifecycle import Lifecycle
 from hotswap.loader import undo
 from hotswap.lock import parse, read_bytes
@@ -114,8 +115,7 @@ class Boot:
     async def stop(self) -> None:
         """End the retries."""
         if self._retrying is not None:
-            self._retrying.cancel()
-            await asyncio.gather(self._retrying, return_exceptions=True)
+            await end_all([self._retrying])
 
     def _solve(self) -> tuple[Solution, Sequence[Found], dict[str, HotswapError]]:
         """Return what to open, where that is, and for each plugin left out the error that says why.

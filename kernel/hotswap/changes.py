@@ -19,6 +19,7 @@ from hotswap.errors import (
     WouldDeadlock,
 )
 from hotswap.generation import Generation
+from hotswap.keeper import end_all
 from hotswap.lifecycle import Left, Lifecycle, News
 from hotswap.lock import Lock
 from hotswap.plan import Plan
@@ -278,8 +279,5 @@ class Changes(Proposals):
 
     async def finish(self) -> None:
         """End what is under way: before its switch it is undone; what it took out of service after it, others close."""
-        tasks = [each.task for each in self._under_way.values()]
-        for each in tasks:
-            each.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_all(each.task for each in self._under_way.values())
         await self._rebinding.stop()

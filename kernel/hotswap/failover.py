@@ -20,6 +20,7 @@ from hotswap.failover_order import Move, Order, Surroundings
 from hotswap.generation import Generation
 from hotswap.health_watch import Alarm, Timer, Watch
 from hotswap.instance import Instance
+from hotswap.keeper import end_all
 from hotswap.lifecycle import Lifecycle
 from hotswap.plan import Plan
 from hotswap.probation import verdict
@@ -69,9 +70,7 @@ class Failover:
             each.end()
         self._orders.clear()
         self._reschedule()
-        for task in self._telling:
-            task.cancel()
-        await asyncio.gather(self._watch.stop(), *self._telling, return_exceptions=True)
+        await asyncio.gather(end_all(self._telling), self._watch.stop(), return_exceptions=True)
 
     def _survey(self) -> None:
         """Find the ports to look after, and their providers."""

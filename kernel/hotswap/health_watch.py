@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
+from hotswap.keeper import end_all
 from hotswap_ports import Health
 
 if TYPE_CHECKING:
@@ -56,7 +57,4 @@ class Watch:
 
     async def stop(self) -> None:
         """End the questions under way; what they would have been answered is not heard."""
-        tasks = list(self._asking.values())
-        for each in tasks:
-            each.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_all(self._asking.values())

@@ -7,7 +7,7 @@ come from many tasks, so each plugin has one of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
 from anyio import CancelScope
@@ -15,7 +15,7 @@ from anyio import CancelScope
 T = TypeVar("T")
 
 
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+async def to_the_end(work: Awaitable[T]) -> T:
     """Return what ``work`` returns. Cancelling whoever waits does not cut it short, and takes effect after it."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
@@ -31,6 +31,14 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     if failed is not None:
         cancelled.add_note(f"Meanwhile: {type(failed).__name__}: {failed}")
     raise cancelled
+
+
+def end_all(tasks: Iterable[asyncio.Task[Any]]) -> asyncio.Future[list[Any]]:
+    """Cancel ``tasks`` now; what is returned is done when each has ended, whatever it raises or returns."""
+    ending = list(tasks)
+    for each in ending:
+        each.cancel()
+    return asyncio.gather(*ending, return_exceptions=True)
 
 
 class Keeper:

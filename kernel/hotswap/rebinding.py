@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from loguru import logger
 
-from hotswap.keeper import to_the_end
+from hotswap.keeper import end_all, to_the_end
 
 QUIET = 0.05
 """Seconds without a further swap after which consumers are rebuilt."""
@@ -79,10 +79,4 @@ class Rebinding:
             self._batch.timer.cancel()
             self._batch.done.cancel()
             self._batch = None
-        for each in self._tasks:
-            each.cancel()
-        await to_the_end(_ended(self._tasks))
-
-
-async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
-    await asyncio.gather(*tasks, return_exceptions=True)
+        await to_the_end(end_all(self._tasks))

@@ -19,6 +19,7 @@ from loguru import logger
 from hotswap.catalog import discover
 from hotswap.changes import Changes
 from hotswap.errors import HotswapError, NothingToWatch, SettingsGone, TeardownFailed
+from hotswap.keeper import end_all
 from hotswap.lock import Lock, parse
 from hotswap.plan import Plan
 from hotswap.planner import LOCK_NAME
@@ -79,8 +80,7 @@ class Watch:
 
     async def stop(self) -> None:
         """Follow no more; a change that is under way goes on to its end."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_all([self._task])
 
     def _look(self) -> Seen:
         return _content(self._file), _content(self._lock_file)
