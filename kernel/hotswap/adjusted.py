@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import chain
 from typing import Any
 
 from attrs import evolve
@@ -35,10 +34,8 @@ def adjusted(
 ) -> Settings:
     """Return the settings with plugins enabled (id -> entry), disabled, selected and configured."""
     changes: dict[str, Any] = {}
-    named = chain.from_iterable(settings.ports.values())
-    if select or not all(settings.ports.values()) or not gone.isdisjoint(named):
-        ports = {port: tuple(each for each in chosen if each not in gone) for port, chosen in settings.ports.items()}
-        changes["ports"] = {port: names for port, names in {**ports, **select}.items() if names}
+    if select or not all(settings.ports.values()):
+        changes["ports"] = {port: names for port, names in {**settings.ports, **select}.items() if names}
     if configure:
         config = {key: {**settings.config.get(key, {}), **configure[key]} for key in configure}
         changes["config"] = {**settings.config, **config}

@@ -121,6 +121,21 @@ async def test_a_plan_for_another_revision_is_refused(tmp_path: Path) -> None:
             await running.apply(plan)
 
 
+@pytest.mark.parametrize("order", [("english", "german"), ("english",)])
+async def test_enabling_again_undoes_the_disabling(tmp_path: Path, order: tuple[str, ...]) -> None:
+    """A disabled provider keeps its place in the order: the next one serves meanwhile, and it serves again after."""
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "german", "hallo")
+    async with kernel(tmp_path, "english", "german", ports={"greeter": order}) as running:
+        handle = running.get(Greeter)
+        await running.disable("english")
+        assert await handle.greet("du") == "hallo du"
+        assert running.ports()["greeter"].selected == order
+        plan = await running.enable("english")
+        assert [str(each.kind) for each in plan.steps] == ["start", "select"]
+        assert await handle.greet("you") == "hello you"
+
+
 async def test_disable_is_refused_while_others_need_it(tmp_path: Path) -> None:
     """Disabling what others need names them and changes nothing; cascade takes them along."""
     greeter(tmp_path, "english")
