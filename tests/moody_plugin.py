@@ -12,6 +12,7 @@ from attrs import define, field
 from hotswap import Kernel
 from hotswap_ports import Health, Port
 from tests.plugin_folder import Clock, Greeter, settings, write_plugin
+from tests.waiting import until
 
 SICK = Health("unhealthy", "no power")
 WELL = Health()
@@ -170,9 +171,7 @@ def own_tasks() -> list[str]:
 
 async def quiet() -> None:
     """Wait until failover has done what it is about to do."""
-    async with asyncio.timeout(20):
-        while own_tasks():
-            await asyncio.sleep(0)
+    await until(lambda: not own_tasks())
 
 
 def moody_kernel(root: Path, timer: ManualTimer, *enabled: str, **changes: Any) -> Kernel:

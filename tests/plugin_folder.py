@@ -14,6 +14,7 @@ from attrs import evolve
 
 from hotswap import Kernel, Settings
 from hotswap_ports import NotReady, PluginContext, Port
+from tests.waiting import until
 
 
 class Greeter(Port):
@@ -174,9 +175,7 @@ def gate(journal: str, step: str) -> asyncio.Event:
 
 async def reached(journal: str, step: str) -> None:
     """Wait until a probe has come to a step."""
-    async with asyncio.timeout(10):
-        while step not in JOURNAL.get(journal, []):
-            await asyncio.sleep(0)
+    await until(lambda: step in JOURNAL.get(journal, []))
 
 
 def probe(root: Path, plugin: str, *, extra: str = "", needs: str = "", keep: str = "pass", **tables: Any) -> Path:

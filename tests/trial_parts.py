@@ -16,6 +16,7 @@ from hotswap.trials.shadow import Shadowing
 from hotswap.trials.stats import Kind
 from hotswap.trials.terms import CanaryTerms, ShadowTerms
 from hotswap_ports import Port
+from tests.waiting import until
 
 
 class Counter(Port):
@@ -130,6 +131,4 @@ class Parts:
 
 async def settled(shadowing: Shadowing) -> None:
     """Wait until no repeated call is under way."""
-    async with asyncio.timeout(10):
-        while shadowing._tasks:
-            await asyncio.sleep(0)
+    await until(lambda: not shadowing._tasks)

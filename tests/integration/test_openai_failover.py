@@ -18,6 +18,7 @@ from hotswap_adapters.ai.openai_compatible import OpenAICompatibleAI, OpenAIComp
 from hotswap_ports import AIProvider, Health, SummaryRequest, Unavailable
 from tests.integration.cli_project import call, document
 from tests.integration.openai_server import CHAT_MODEL, KEY, OpenAIServer, always, error, reserved, serving
+from tests.waiting import until
 
 TEXT = "The grey heron waits at the edge of the water. It strikes with its long neck."
 
@@ -114,11 +115,9 @@ def settings(folder: Path, url: str, **changes: float) -> Settings:
     return evolve(Settings(folder=folder, enabled=(), ports=order, config=config), **changes)
 
 
-async def until(kernel: Kernel, name: str) -> None:
+async def served_by(kernel: Kernel, name: str) -> None:
     """Wait until a provider serves the port ``ai``."""
-    async with asyncio.timeout(30):
-        while kernel.ports()["ai"].serving != name:
-            await asyncio.sleep(0.005)
+    await until(lambda: kernel.ports()["ai"].serving == name, 30)
 
 
 async def test_a_service_that_comes_goes_and_comes_again(tmp_path: Path) -> None:
@@ -132,14 +131,14 @@ async def test_a_service_that_comes_goes_and_comes_again(tmp_path: Path) -> None
             assert "cannot reach" in kernel.ports()["ai"].unwell["openai-compatible"]
             assert not (await ai.summarize(SummaryRequest(TEXT))).generative
             with serving(server, listener):
-                await until(kernel, "openai-compatible")
+                await served_by(kernel, "openai-compatible")
                 assert (await ai.summarize(SummaryRequest(TEXT))).generative
                 server.script.extend([always(error(503, "out of memory"))] * 100_000)
-                await until(kernel, "extractive-ai")
+                await served_by(kernel, "extractive-ai")
                 assert "out of memory" in kernel.ports()["ai"].unwell["openai-compatible"]
                 assert not (await ai.summarize(SummaryRequest(TEXT))).generative
                 server.script.clear()
-                await until(kernel, "openai-compatible")
+                await served_by(kernel, "openai-compatible")
                 assert (await ai.summarize(SummaryRequest(TEXT))).generative
 
 
@@ -152,7 +151,7 @@ async def test_the_first_call_that_fails_is_enough(tmp_path: Path) -> None:
             server.script.extend([always(error(503, "gone"))] * 2)  # the call, and the question after it
             with pytest.raises(Unavailable):
                 await ai.summarize(SummaryRequest(TEXT))
-            await until(kernel, "extractive-ai")
+            await served_by(kernel, "extractive-ai")
             assert not (await ai.summarize(SummaryRequest(TEXT))).generative
 
 

@@ -25,6 +25,7 @@ from hotswap import (
 )
 from hotswap_ports import HookEvent, PortError
 from tests.plugin_folder import JOURNAL, Clock, Greeter, gate, greeter, kernel, probe, probing, reached, write_plugin
+from tests.waiting import until
 
 ERRORS_ALONE = Bounds(p95_ratio=None)
 """Latencies of a few microseconds on a busy machine are no subject for a test."""
@@ -479,9 +480,7 @@ async def test_a_handler_may_change_something_in_turn(root: Path) -> None:
         trial = await canary(running, 0.5, promote_after=5)
         await greet(running, 20)
         await over(trial)
-        async with asyncio.timeout(10):
-            while running.ports()["greeter"].serving != "third":
-                await asyncio.sleep(0)
+        await until(lambda: running.ports()["greeter"].serving == "third")
 
 
 async def test_a_candidate_that_stands_on_the_port_itself_is_not_led_to_itself(tmp_path: Path) -> None:

@@ -16,16 +16,15 @@ from hotswap.boot import Backoff
 from hotswap.lock import Lock, write
 from hotswap_ports import HookEvent
 from tests.plugin_folder import JOURNAL, Greeter, greeter, kernel, probe, probing, write_plugin
+from tests.waiting import until
 
 AT_ONCE = Backoff(first=0.0)
 NEVER = Backoff(first=3600.0, most=3600.0)
 
 
-async def until(running: Kernel, plugin: str, state: State) -> None:
+async def comes_to(running: Kernel, plugin: str, state: State) -> None:
     """Wait until a plugin is in a state."""
-    async with asyncio.timeout(10):
-        while running.plugins()[plugin].state is not state:
-            await asyncio.sleep(0.001)
+    await until(lambda: running.plugins()[plugin].state is state)
 
 
 def test_backoff_grows_up_to_a_bound() -> None:
@@ -64,10 +63,10 @@ async def test_what_is_not_ready_is_tried_until_it_is(tmp_path: Path) -> None:
         async with asyncio.timeout(10):
             while len(JOURNAL.get(str(tmp_path), [])) < 5:
                 await asyncio.sleep(0.001)
-        await until(running, "own", State.WAITING)
+        await comes_to(running, "own", State.WAITING)
         assert running.plugins()["needy"].blocked_by == ("own",)
         flag.touch()
-        await until(running, "needy", State.ACTIVE)
+        await comes_to(running, "needy", State.ACTIVE)
         assert [each.id for each in running._running.solution.plugins] == ["own", "needy"]
         assert running.plugins()["own"].required_by == ("needy",)
 
@@ -78,10 +77,10 @@ async def test_other_changes_do_not_forget_what_waits(tmp_path: Path) -> None:
     greeter(tmp_path / "p", "english")
     async with kernel(tmp_path / "p", "own", backoff=NEVER) as running:
         await running.enable("english")
-        await until(running, "own", State.WAITING)
+        await comes_to(running, "own", State.WAITING)
         flag.touch()
         await running.disable("english")
-        await until(running, "own", State.ACTIVE)
+        await comes_to(running, "own", State.ACTIVE)
         assert await running.get(Greeter).greet("x") == "hello x"
 
 
@@ -106,7 +105,7 @@ async def test_one_that_fails_for_good_after_waiting_is_failed(tmp_path: Path) -
     config = probing(tmp_path, own={"start": "not-ready"})
     async with kernel(tmp_path, "own", config=config, backoff=Backoff(first=0.01)) as running:
         (tmp_path / "own" / "code.py").write_text("1 / 0")
-        await until(running, "own", State.FAILED)
+        await comes_to(running, "own", State.FAILED)
         assert "ZeroDivisionError" in running.plugins()["own"].reason
         assert running._boot is not None
         assert not running._boot._waiting

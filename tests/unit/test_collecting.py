@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from hotswap.collecting import SELDOM, SeldomCollected
 from tests.plugin_folder import greeter, kernel
+from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +72,7 @@ async def test_collections_are_as_usual_a_moment_after_it_is_up(
     greeter(tmp_path, "own")
     async with kernel(tmp_path, "own"):
         assert gc.get_threshold()[0] == SELDOM
-        async with asyncio.timeout(10):
-            while gc.get_threshold() != (700, 10, 10):
-                await asyncio.sleep(0)
+        await until(lambda: gc.get_threshold() == (700, 10, 10))
     monkeypatch.setattr("hotswap.collecting.IDLE_AFTER", 3600.0)
     async with kernel(tmp_path, "own"):
         assert gc.get_threshold()[0] == SELDOM

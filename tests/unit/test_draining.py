@@ -14,6 +14,7 @@ from hotswap.errors import CallEvicted, DrainTimeout
 from hotswap.generation import Generation, Provider
 from hotswap.slots import Slot
 from hotswap_ports import Port
+from tests.waiting import until
 
 
 class Clock(Port):
@@ -85,13 +86,6 @@ def tower(within: Clock | None = None, name: str = "tower") -> tuple[Any, Genera
     slot = Slot(Clock)
     slot.generation = Generation(Provider("clock", name, name, "1.0.0"), adapter, 1)
     return slot.handle(), slot.generation, adapter
-
-
-async def until(happened: Callable[[], object]) -> None:
-    """Let others run until something has happened."""
-    async with asyncio.timeout(5):
-        while not happened():
-            await asyncio.sleep(0)
 
 
 class Returned:

@@ -15,6 +15,7 @@ from loguru import logger
 from hotswap import HoldTimeout, Kernel, PluginInitFailed, State, TeardownFailed
 from hotswap_ports import Port, Storage
 from tests.plugin_folder import JOURNAL, Clock, Greeter, gate, kernel, probe, probing, reached, settings, write_plugin
+from tests.waiting import until
 
 EXCLUSIVE = {"greeter": {"class": "Hello", "exclusive": True}}
 CLOSING = ["stop", "exit", "cleanup", "undo"]
@@ -23,13 +24,6 @@ CLOSING = ["stop", "exit", "cleanup", "undo"]
 def journal(root: Path, plugin: str = "own") -> list[str]:
     """Return the steps that a probe came to."""
     return [each.split(".")[1] for each in JOURNAL.get(str(root), []) if each.startswith(f"{plugin}.")]
-
-
-async def until(condition: Any) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 async def test_an_exclusive_provider_is_closed_before_the_next_is_opened_and_calls_wait(tmp_path: Path) -> None:
@@ -343,8 +337,10 @@ async def test_stuck_calls_in_an_exclusive_one_are_reported_when_it_is_done(tmp_
     async with kernel(tmp_path, "own", config=probing(tmp_path, own={"greet": "hang"}), drain_timeout=0.05) as running:
         stuck = asyncio.create_task(running.get(Greeter).greet("x"))
         await reached(str(tmp_path), "own.greet")
-        with pytest.raises(TeardownFailed, match=r"greeter\.greet in task"):
+        with pytest.raises(TeardownFailed, match=r"greeter\.greet in task .* for 0\.\d s") as late:
             await running.configure("own", {"greet": ""})
+        assert "`drain_timeout`" in late.value.hint
+        assert "defects" not in late.value.hint
         assert stuck.exception() is not None
         assert await running.get(Greeter).greet("x") == "own greets x"
 

@@ -35,6 +35,7 @@ from hotswap_ports import (
 )
 from tests.moody_plugin import SICK, WELL, Counter, ManualTimer, Mood, moody, moody_kernel, own_tasks, quiet
 from tests.plugin_folder import JOURNAL, Clock, Greeter, write_plugin
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -929,8 +930,7 @@ async def test_a_move_while_another_change_is_under_way_does_not_wait_for_it(
     while not b.calls:
         await asyncio.sleep(0)
     change = asyncio.create_task(kernel.configure("b", {"folder": str(tmp_path), "more": 1}))
-    while kernel.plugins()["b"].state is not State.ACTIVE or "more" not in kernel.settings.config["b"]:
-        await asyncio.sleep(0)
+    await until(lambda: kernel.plugins()["b"].state is State.ACTIVE and "more" in kernel.settings.config["b"])
     assert not change.done()
     b.gate, gate = None, b.gate
     a.health = SICK
@@ -1050,8 +1050,7 @@ async def test_one_that_is_being_replaced_is_neither_judged_nor_tried(tmp_path: 
         while not a.calls:
             await asyncio.sleep(0)
         change = asyncio.create_task(kernel.configure("a", {"folder": str(tmp_path), "more": 1}))
-        while kernel.plugins()["a"].state is not State.DRAINING:
-            await asyncio.sleep(0)
+        await until(lambda: kernel.plugins()["a"].state is State.DRAINING)
         waiting = asyncio.create_task(succeed(kernel))
         a.health = SICK
         await timer.advance(10)
@@ -1076,8 +1075,7 @@ async def test_one_that_is_being_replaced_gets_its_chance_later(tmp_path: Path, 
         while not a.calls:
             await asyncio.sleep(0)
         change = asyncio.create_task(kernel.configure("a", {"folder": str(tmp_path), "more": 1}))
-        while kernel.plugins()["a"].state is not State.DRAINING:
-            await asyncio.sleep(0)
+        await until(lambda: kernel.plugins()["a"].state is State.DRAINING)
         assert await succeed(kernel) == ["b"]
         a.gate.set()
         await asyncio.gather(inside, change)

@@ -14,6 +14,7 @@ from hotswap.states import State
 from hotswap_ports import AdapterFailed
 from hotswap_ports.hooks import HookEvent, Modify, Skip
 from tests.plugin_folder import JOURNAL, Greeter, gate, greeter, kernel, probe, probing, reached, write_plugin
+from tests.waiting import until
 
 HOOKED = """
     from hotswap_ports import Plugin
@@ -122,8 +123,7 @@ async def test_a_plugin_is_closed_when_its_handlers_are_done(tmp_path: Path, how
         await reached(str(tmp_path), "watch.handle")
         change = running.disable("watch") if how == "disable" else running.configure("watch", {"points": ""})
         leaving = asyncio.ensure_future(change)
-        while running.hooks.registered("watch"):
-            await asyncio.sleep(0)
+        await until(lambda: not running.hooks.registered("watch"))
         for _ in range(100):  # whatever could go on without the call has gone on
             assert await handle.greet("y") == "hello y"
             await asyncio.sleep(0)

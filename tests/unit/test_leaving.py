@@ -13,6 +13,7 @@ from loguru import logger
 from hotswap import CallEvicted, Kernel, State, TeardownFailed, WouldDeadlock
 from hotswap_ports import HookEvent
 from tests.plugin_folder import Clock, Greeter, gate, greeter, kernel, probing, reached, write_plugin
+from tests.waiting import until
 
 TICKER = """
     from collections.abc import Mapping
@@ -59,8 +60,7 @@ async def drained(running: Kernel, root: Path, *plugins: str) -> float:
     call = asyncio.create_task(running.get(Clock).now())
     await reached(str(root), "ticker.now")
     change = asyncio.create_task(running.change(disable=plugins, cascade=True))
-    while running.plugins()["ticker"].state is not State.DRAINING:
-        await asyncio.sleep(0)
+    await until(lambda: running.plugins()["ticker"].state is State.DRAINING)
     gate(str(root), "ticker.now").set()
     answer = await call
     await change
@@ -211,8 +211,7 @@ async def test_what_leaves_and_was_never_called_is_reached_as_well(tmp_path: Pat
         await reached(str(tmp_path), "ticker.now")
         assert running.plugins()["english"].state is State.RESOLVED
         change = asyncio.create_task(running.disable("english", cascade=True))
-        while running.plugins()["ticker"].state is not State.DRAINING:
-            await asyncio.sleep(0)
+        await until(lambda: running.plugins()["ticker"].state is State.DRAINING)
         gate(str(tmp_path), "ticker.now").set()
         assert await call == (7.0 if code == "HANDLE" else 1.0)
         await change

@@ -231,13 +231,13 @@ async def test_leaving_the_kernel_ends_a_change_and_undoes_it(tmp_path: Path, st
     nothing_is_left(running, "own", "first")
 
 
-@pytest.mark.parametrize("step", ["init", "initialize", "enter", "start", "health"])
+@pytest.mark.parametrize("step", ["initialize", "enter", "start", "health"])
 @pytest.mark.parametrize("times", [1, 3])
 async def test_cancelling_the_boot_at_any_step_closes_what_was_open(tmp_path: Path, step: str, times: int) -> None:
     """Ctrl-C (once, or again and again) while a plugin opens: what was opened is closed once, no task is left."""
     probe(tmp_path, "first")
     probe(tmp_path, "own", dependencies={"first": ">=1"})
-    config = probing(tmp_path, first={"stop": "gate"}, own={step: "" if step == "init" else "hang"})
+    config = probing(tmp_path, first={"stop": "gate"}, own={step: "hang"})
     running = kernel(tmp_path, "own", config=config)
     before = asyncio.all_tasks()
     boot = asyncio.create_task(running.__aenter__())
@@ -250,8 +250,7 @@ async def test_cancelling_the_boot_at_any_step_closes_what_was_open(tmp_path: Pa
         await boot
     assert journal(tmp_path, "first").count("stop") == 1
     assert journal(tmp_path, "first")[-4:] == ["stop", "exit", "cleanup", "undo"]
-    if step != "init":
-        assert journal(tmp_path)[-len(UNDONE[step]) :] == UNDONE[step]
+    assert journal(tmp_path)[-len(UNDONE[step]) :] == UNDONE[step]
     nothing_is_left(running, "own", "first")
     assert asyncio.all_tasks() - before <= {boot}
 

@@ -12,6 +12,7 @@ import pytest
 
 from hotswap import Kernel, RebuildFailed, State, TeardownFailed
 from tests.plugin_folder import JOURNAL, Clock, Greeter, gate, greeter, kernel, probing, reached, write_plugin
+from tests.waiting import until
 
 CHAIN = """
     from hotswap_ports import Plugin, PluginContext
@@ -99,9 +100,7 @@ async def test_a_consumer_that_was_opened_anew_meanwhile_is_left_alone(tmp_path:
     async with chained(tmp_path) as running:
         JOURNAL[str(tmp_path)].clear()
         swap = asyncio.create_task(running.select(Greeter, "german"))
-        async with asyncio.timeout(5):
-            while running.ports()["greeter"].serving != "german":
-                await asyncio.sleep(0)
+        await until(lambda: running.ports()["greeter"].serving == "german")
         await running.change(configure={"first": {"a": 1}, "second": {"a": 1}})
         await swap
         assert JOURNAL[str(tmp_path)].count("first.built") == 1
@@ -188,9 +187,7 @@ async def test_leaving_ends_a_rebuild_that_waits(tmp_path: Path) -> None:
     """A kernel that is left before its consumers are rebuilt rebuilds none; who waited for the swap is told."""
     async with chained(tmp_path) as running:
         swap = asyncio.create_task(running.select(Greeter, "german"))
-        async with asyncio.timeout(5):
-            while running.ports()["greeter"].serving != "german":
-                await asyncio.sleep(0)
+        await until(lambda: running.ports()["greeter"].serving == "german")
     results = await asyncio.gather(swap, return_exceptions=True)
     assert "it was left before this change was done" in str(results[0])
     assert JOURNAL[str(tmp_path)].count("first.built") == 1
@@ -209,14 +206,10 @@ async def test_a_plugin_that_is_disabled_while_it_drains_can_be_enabled_at_once(
         await reached(str(tmp_path), "own.greet")
         await reached(str(tmp_path), "shared.greet")
         leaving = [asyncio.create_task(running.disable(each)) for each in ("own", "shared")]
-        async with asyncio.timeout(5):
-            while State.ACTIVE in {running.plugins()[each].state for each in ("own", "shared")}:
-                await asyncio.sleep(0)
+        await until(lambda: State.ACTIVE not in {running.plugins()[each].state for each in ("own", "shared")})
         await running.enable("shared")
         again = asyncio.create_task(running.enable("own"))
-        async with asyncio.timeout(5):
-            while running.plugins()["own"].state is not State.LOADING:
-                await asyncio.sleep(0)
+        await until(lambda: running.plugins()["own"].state is State.LOADING)
         for _ in range(50):
             await asyncio.sleep(0)
         assert JOURNAL[str(tmp_path)].count("own.initialize") == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from hotswap.resolver import resolve
 from hotswap.settings import merged
 from hotswap_ports import HookEvent
 from tests.plugin_folder import Clock, Greeter, greeter, kernel, probe, write_plugin
+from tests.waiting import until
 
 QUICK = 0.01
 
@@ -66,13 +66,6 @@ async def looks(watch: Any, number: int = 3) -> None:
     watch._look = counting
     await until(lambda: latest > number)
     watch._look = look
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 async def test_an_edit_is_put_in_force(tmp_path: Path) -> None:

@@ -94,8 +94,9 @@ class TeardownFailed(ExceptionGroup[Exception], HotswapError):
         return super().__new__(cls, f"{done}, with {len(errors)} error(s) on the way:{lines}", errors)
 
     def __init__(self, errors: Sequence[Exception]) -> None:
-        hints = dict.fromkeys(each.hint for each in errors if isinstance(each, RebuildFailed))
-        if len(hints) < len(errors):
+        said = [each.hint for each in errors if isinstance(each, RebuildFailed | DrainTimeout)]
+        hints = dict.fromkeys(said)
+        if len(said) < len(errors):
             hints["These are defects of the plugins named: their stop or cleanup raised."] = None
         HotswapError.__init__(self, self.message, " ".join(hints))
 
