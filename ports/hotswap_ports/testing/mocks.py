@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -54,6 +54,16 @@ ANSWER = "This is what the mock was told to say: nothing."
 """What ``MockAI`` completes with where no rule says otherwise."""
 
 
+def tokens_of(calls: Iterable[Call]) -> Usage:
+    """Return what the answers to some calls say that they used, the chunks of streams included."""
+    used = Usage(cost_usd=Decimal(0))
+    for call in calls:
+        for each in call.result if isinstance(call.result, list) else [call.result]:
+            usage = getattr(each, "usage", None)
+            used += usage if isinstance(usage, Usage) else Usage(cost_usd=Decimal(0))
+    return used
+
+
 class MockAI(Mock, AIProvider):
     """The port ``ai``. Patterns are held against the last message, the text, or all texts together.
 
@@ -77,11 +87,7 @@ class MockAI(Mock, AIProvider):
     @property
     def tokens(self) -> Usage:
         """Return what all calls so far have used."""
-        used = Usage(cost_usd=Decimal(0))
-        for call in self.calls():
-            for each in call.result if isinstance(call.result, list) else [call.result]:
-                used += getattr(each, "usage", None) or Usage(cost_usd=Decimal(0))
-        return used
+        return tokens_of(self.calls())
 
     def subject(self, method: str, arguments: Mapping[str, Any]) -> str:
         """Return the last message, or the texts."""
