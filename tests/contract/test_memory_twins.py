@@ -231,6 +231,19 @@ def test_manifest_and_class_have_the_same_defaults(folder: str, config: Any) -> 
     assert defaults == {name: list(each) if isinstance(each, tuple) else each for name, each in asdict(config).items()}
 
 
+async def test_each_provider_is_a_tool_that_can_be_offered_by_its_name() -> None:
+    """A kernel tells names, descriptions and schemas of all tools, and a tool is called through its handle."""
+    from hotswap import Kernel, Settings
+    from hotswap_ports import Tool
+
+    async with Kernel(Settings(enabled=["memory"]), environ={}) as kernel:
+        tools = kernel.all(Tool)
+        assert {name: each.features for name, each in tools.items()} == {"memory": MemoryTool().features}
+        assert (await tools["memory"].call({"text": "heron"})).value == {"text": "heron"}
+        with pytest.raises(InvalidRequest, match="txt"):
+            await kernel.get(Tool).call({"text": "heron", "txt": ""})
+
+
 async def test_what_the_memory_holds_survives_its_swaps() -> None:
     """Configuring or reloading the plugin memory loses nothing: keys, versions, documents and vectors go on."""
     from hotswap import Kernel, Settings

@@ -72,7 +72,7 @@ def _check(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
     for name, value in arguments.items():
         wanted = known.get(name, others)
         if wanted is False:
-            raise InvalidRequest(f"There is no argument {name!s}.", f"There are {', '.join(known) or 'none'}.")
+            raise InvalidRequest(f"There is no argument {name}.", f"There are {', '.join(known) or 'none'}.")
         if wanted is not True and not _fits(value, wanted):
             raise InvalidRequest(f"The argument {name} takes {_wanted(wanted)}, not {value!r}.")
 

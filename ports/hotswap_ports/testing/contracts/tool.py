@@ -64,7 +64,7 @@ class ToolContract:
     pytestmark: ClassVar[object] = pytest.mark.anyio
 
     async def test_features_are_declared(self, tool: Tool) -> None:
-        """There is a description, and a JSON Schema of an object with an argument for each name that is required."""
+        """The description is a text; the schema is JSON, of an object, and has each argument that it requires."""
         features = tool.features
         assert isinstance(features, ToolFeatures)
         assert isinstance(features.description, str)
