@@ -42,6 +42,9 @@ from hotswap_ports import (
     StoredValue,
     Summary,
     SummaryRequest,
+    Tool,
+    ToolFeatures,
+    ToolResult,
     Workflow,
     WorkflowFeatures,
     WorkflowResult,
@@ -149,6 +152,16 @@ class BlockingStorage(Protocol):
         """Return the value with its version; None when there is none."""
 
 
+class BlockingTool(Protocol):
+    """``Tool`` for threads: one thing that can be done."""
+
+    @property
+    def features(self) -> ToolFeatures: ...
+
+    def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        """Do it. ``arguments`` are JSON, by name, and are left unchanged."""
+
+
 class BlockingWorkflow(Protocol):
     """``Workflow`` for threads: a job that is made of calls to other ports."""
 
@@ -172,6 +185,8 @@ class BlockingPorts(ABC):
     def get(self, port: Callable[..., Search], name: str | None = None) -> BlockingSearch: ...
     @overload
     def get(self, port: Callable[..., Storage], name: str | None = None) -> BlockingStorage: ...
+    @overload
+    def get(self, port: Callable[..., Tool], name: str | None = None) -> BlockingTool: ...
     @overload
     def get(self, port: Callable[..., Workflow], name: str | None = None) -> BlockingWorkflow: ...
     @overload
@@ -199,6 +214,8 @@ class BlockingPorts(ABC):
     @overload
     def all(self, port: Callable[..., Storage]) -> Mapping[str, BlockingStorage]: ...
     @overload
+    def all(self, port: Callable[..., Tool]) -> Mapping[str, BlockingTool]: ...
+    @overload
     def all(self, port: Callable[..., Workflow]) -> Mapping[str, BlockingWorkflow]: ...
     @overload
     def all(self, port: Callable[..., Port]) -> Mapping[str, Any]: ...
@@ -223,5 +240,6 @@ PORT_OF: Mapping[object, type[Port]] = {
     BlockingScraper: Scraper,
     BlockingSearch: Search,
     BlockingStorage: Storage,
+    BlockingTool: Tool,
     BlockingWorkflow: Workflow,
 }

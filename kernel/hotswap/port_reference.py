@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import attrs
 
@@ -91,11 +92,13 @@ def _value(cls: type) -> Iterator[str]:
 def _default(field: attrs.Attribute[object]) -> str:
     if field.default is attrs.NOTHING:
         return "required"
-    if isinstance(field.default, attrs.Factory):  # type: ignore[arg-type] # a class at run time, a function to mypy
-        return "empty"
-    if isinstance(field.default, frozenset):
-        return ", ".join(f"`{each}`" for each in sorted(map(str, field.default))) or "empty"
-    return f"`{field.default!r}`".replace("|", "&#124;")
+    default: Any = field.default
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type] # a class at run time, a function to mypy
+        default = default.factory() or "empty"
+        return default if isinstance(default, str) else f"`{default!r}`"
+    if isinstance(default, frozenset):
+        return ", ".join(f"`{each}`" for each in sorted(map(str, default))) or "empty"
+    return f"`{default!r}`".replace("|", "&#124;")
 
 
 def _attribute_docs(cls: type) -> dict[str, str]:

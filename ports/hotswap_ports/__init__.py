@@ -99,6 +99,11 @@ from hotswap_ports.storage import (
     StoredValue,
     check_key,
 )
+from hotswap_ports.tool import (
+    Tool,
+    ToolFeatures,
+    ToolResult,
+)
 from hotswap_ports.vector import (
     Vector,
 )
@@ -188,6 +193,9 @@ __all__ = [
     "SummarySentence",
     "TimedOut",
     "TooLarge",
+    "Tool",
+    "ToolFeatures",
+    "ToolResult",
     "Tracer",
     "Unavailable",
     "Usage",

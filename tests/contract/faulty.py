@@ -40,7 +40,10 @@ from hotswap_ports import (
     Summary,
     SummaryRequest,
     SummarySentence,
+    TimedOut,
     TooLarge,
+    ToolFeatures,
+    ToolResult,
     Vector,
     WorkflowResult,
 )
@@ -50,6 +53,7 @@ from hotswap_ports.testing import (
     MemoryScraper,
     MemorySearch,
     MemoryStorage,
+    MemoryTool,
     MemoryWorkflow,
 )
 
@@ -481,6 +485,149 @@ class WrongSource(MemoryAI):
         return evolve(found, sentences=tuple(moved))
 
 
+class ArgumentsEaten(MemoryTool):
+    """The caller's arguments are changed (mutated input)."""
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        result = await super().call(arguments)
+        arguments.pop("times", None)  # type: ignore[attr-defined]
+        return result
+
+
+class SharedArguments(MemoryTool):
+    """The value is the caller's own arguments, and not a copy of them (aliased result)."""
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        return evolve(await super().call(arguments), value=arguments)
+
+
+class AnyArgument(MemoryTool):
+    """What is no argument is ignored."""
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        known = self.features.parameters["properties"]
+        return await super().call({key: each for key, each in arguments.items() if key in known})
+
+
+class MissingIsEmpty(MemoryTool):
+    """An argument that is required and missing is an empty text."""
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        return await super().call({"text": "", **arguments})
+
+
+class NumbersFromTexts(MemoryTool):
+    """A text or a flag in the place of an integer is made into one."""
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        times = arguments.get("times", 1)
+        return await super().call({**arguments, "times": int(times) if isinstance(times, str | bool) else times})
+
+
+class NullIsLeftOut(MemoryTool):
+    """Null is taken for an argument that was not given."""
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        return await super().call({key: each for key, each in arguments.items() if each is not None or key == "text"})
+
+
+class AnyChoice(MemoryTool):
+    """A value that is none of the enum is another one, silently (swallowed error)."""
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        tone = arguments.get("tone", "plain")
+        known = not isinstance(tone, str) or tone in ("plain", "formal")
+        return await super().call({**arguments, "tone": tone if known else "plain"})
+
+
+class SomethingIsWrong(MemoryTool):
+    """The error does not say which argument it is about."""
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        try:
+            return await super().call(arguments)
+        except InvalidRequest as error:
+            raise InvalidRequest("The arguments are not valid.") from error
+
+
+class NoArgumentError(MemoryTool):
+    """A missing argument is a KeyError (wrong error class)."""
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        return await super().call({**arguments, "text": arguments["text"]})
+
+
+class TuplesAndTimes(MemoryTool):
+    """A value has what JSON does not have."""
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        return evolve(await super().call(arguments), value=(1, 2))
+
+
+class SurePerCent(MemoryTool):
+    """The confidence is in per cent."""
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        return evolve(await super().call(arguments), confidence=90)
+
+
+class ListOfParameters(MemoryTool):
+    """The schema is that of a list, and not of an object."""
+
+    def __init__(self) -> None:
+        super().__init__(features=ToolFeatures(parameters={"type": "array"}))
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        return ToolResult(None)
+
+
+class MixedUpArguments(MemoryTool):
+    """Two calls at once share what they work on."""
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        self._arguments = arguments
+        await asyncio.sleep(0)
+        return await super().call(self._arguments)
+
+
+class BusyForGood(MemoryTool):
+    """A call that is cancelled keeps the lock, and those after it get nothing but their time out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = asyncio.Lock()
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        try:
+            async with asyncio.timeout(1):
+                await self._lock.acquire()
+        except TimeoutError as error:
+            raise TimedOut("the call before", 1) from error
+        await asyncio.sleep(0)
+        self._lock.release()
+        return await super().call(arguments)
+
+
+class LeakingTool(MemoryTool):
+    """Each call leaves a task behind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left: list[asyncio.Task[bool]] = []
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        self._left.append(asyncio.create_task(asyncio.Event().wait()))
+        return await super().call(arguments)
+
+
+class BlockingTool(MemoryTool):
+    """A call blocks the event loop for a while."""
+
+    async def call(self, arguments: Mapping[str, Any]) -> ToolResult:
+        time.sleep(0.3)
+        return await super().call(arguments)
+
+
 STORAGES = (
     OneKeyTooMany, LostUpdate, SwallowedConflict, ForeignError, UnsortedKeys, StaleRead, Truncated, SharedBuffer,
     UsedVersions, FoldedKeys, NoLastPage, EmptyIsNothing, LocalTime, TornPut, BlockingStorage, LeakingStorage,
@@ -496,3 +643,8 @@ AIS = (
 SCRAPERS = (UnchangedWithText, OneByteTooStrict, NoSuchKey, ScriptsIgnored, StalePage)
 FORMATTERS = (NotesLost, AnyFormat, TimeOfDay)
 WORKFLOWS = (InputsEaten, AnyInput, MoreThanAll)
+TOOLS = (
+    ArgumentsEaten, SharedArguments, AnyArgument, MissingIsEmpty, NumbersFromTexts, NullIsLeftOut, AnyChoice,
+    SomethingIsWrong, NoArgumentError, TuplesAndTimes, SurePerCent, ListOfParameters, MixedUpArguments, BusyForGood,
+    LeakingTool, BlockingTool,
+)  # fmt: skip

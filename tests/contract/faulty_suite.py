@@ -16,6 +16,7 @@ from hotswap_ports.testing import (  # noqa: E402
     ScraperContract,
     SearchContract,
     StorageContract,
+    ToolContract,
     WorkflowContract,
 )
 from hotswap_ports.testing.contracts.scraper import Site  # noqa: E402
@@ -37,6 +38,12 @@ class _Inputs(WorkflowContract):
         return {"words": ("heron",), "times": 2, "loud": True}
 
 
+class _Arguments(ToolContract):
+    @pytest.fixture
+    def arguments(self) -> dict[str, Any]:
+        return {"text": "heron", "times": 2, "tone": "formal", "tags": ["bird"]}
+
+
 class _Site(ScraperContract):
     @pytest.fixture
     def site(self, scraper: Any) -> Site:
@@ -55,3 +62,5 @@ for each in faulty.FORMATTERS:
     globals()[f"Test{each.__name__}"] = _held(FormatterContract, "formatter", each)
 for each in faulty.WORKFLOWS:
     globals()[f"Test{each.__name__}"] = _held(_Inputs, "workflow", each)
+for each in faulty.TOOLS:
+    globals()[f"Test{each.__name__}"] = _held(_Arguments, "tool", each)

@@ -13,6 +13,7 @@ from tests.contract import faulty
 ROOT = Path(__file__).parents[2]
 FAULTS = (
     *faulty.STORAGES, *faulty.SEARCHES, *faulty.AIS, *faulty.SCRAPERS, *faulty.FORMATTERS, *faulty.WORKFLOWS,
+    *faulty.TOOLS,
 )  # fmt: skip
 
 

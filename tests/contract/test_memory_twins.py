@@ -24,6 +24,8 @@ from hotswap_ports import (
     NotFound,
     ScrapeRequest,
     TooLarge,
+    ToolFeatures,
+    ToolResult,
     testing,
 )
 from hotswap_ports.testing import (
@@ -31,7 +33,9 @@ from hotswap_ports.testing import (
     FormatterContract,
     MemoryAI,
     MemoryFormatter,
+    MemoryTool,
     MemoryWorkflow,
+    ToolContract,
     WorkflowContract,
 )
 
@@ -70,6 +74,38 @@ class TestMemoryWorkflow(WorkflowContract):
     @pytest.fixture
     def inputs(self) -> dict[str, Any]:
         return {"words": ("heron",), "times": 2, "loud": True}
+
+
+class TestMemoryTool(ToolContract):
+    """Which repeats its arguments."""
+
+    @pytest.fixture
+    def tool(self) -> MemoryTool:
+        return MemoryTool()
+
+    @pytest.fixture
+    def arguments(self) -> dict[str, Any]:
+        return {
+            "text": "heron",
+            "times": 2,
+            "factor": 0.5,
+            "loud": True,
+            "tone": "plain",
+            "tags": ["bird"],
+            "note": None,
+        }
+
+
+class TestMemoryToolWithoutArguments(ToolContract):
+    """The least tool: it takes nothing, and has a function that says how sure it is."""
+
+    @pytest.fixture
+    def tool(self) -> MemoryTool:
+        return MemoryTool(lambda arguments: ToolResult([1], "One.", 0.5), features=ToolFeatures())
+
+    @pytest.fixture
+    def arguments(self) -> dict[str, Any]:
+        return {}
 
 
 class TestCannedAI(AIContract):
@@ -122,6 +158,43 @@ async def test_a_workflow_may_have_inputs_of_its_own() -> None:
     assert "name = 'x'" in (await workflow.run({"name": "x"})).rendered.text
 
 
+async def test_a_tool_answers_with_what_its_function_makes_of_the_arguments() -> None:
+    """A value gets its words, a result stays as it is; what the schema leaves open may be given."""
+    numbers = {"type": "object", "additionalProperties": {"type": "number"}}
+    tool = MemoryTool(lambda given: sum(given.values()), features=ToolFeatures("Adds.", numbers))
+    assert await tool.call({"a": 1, "b": 2.5}) == ToolResult(3.5, "3.5")
+    with pytest.raises(InvalidRequest, match="b takes a value of type number, not '2'"):
+        await tool.call({"a": 1, "b": "2"})
+    assert await MemoryTool(lambda given: given.pop("text")).call({"text": "heron"}) == ToolResult("heron", "heron")
+    anything = ToolFeatures(parameters={"type": "object"})
+    assert (await MemoryTool(features=anything).call({"a": [None]})).value == {"a": [None]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "fitting", "wrong"),
+    [
+        ({"type": "integer"}, [1, 2.0, 10**400], [True, 1.5, float("nan"), "1"]),
+        ({"type": "number"}, [1, 1.5], [True, float("inf"), "1"]),
+        ({"type": ["string", "null"]}, ["", None], [0, []]),
+        ({"type": "array"}, [[]], [(), {}, "ab"]),
+        ({"type": "object"}, [{}], [[], "ab"]),
+        ({"enum": [1, "one", None]}, [1, 1.0, "one", None], [True, 2, "two"]),
+        ({}, [None, True, 1, "1", [], {}], [object()]),
+    ],
+)
+async def test_a_tool_holds_each_argument_against_its_schema(
+    schema: dict[str, Any], fitting: list[Any], wrong: list[Any]
+) -> None:
+    """As JSON Schema has it: a flag is no number, 2.0 is an integer, an enum may be of any values."""
+    parameters = {"type": "object", "properties": {"it": schema}}
+    tool = MemoryTool(lambda given: "taken", features=ToolFeatures(parameters=parameters))
+    for value in fitting:
+        assert (await tool.call({"it": value})).value == "taken"
+    for value in wrong:
+        with pytest.raises(InvalidRequest, match="The argument it takes "):
+            await tool.call({"it": value})
+
+
 def test_the_twins_need_no_pytest() -> None:
     """Where pytest is not installed, the package and every twin work; a suite says what is missing."""
     code = (
@@ -129,7 +202,7 @@ def test_the_twins_need_no_pytest() -> None:
         "import hotswap_ports.testing as testing\n"
         "import hotswap_plugins.memory\n"
         "twins = [getattr(testing, name)() for name in testing.__all__ if name.startswith('Memory')]\n"
-        "assert len(twins) == 6\n"
+        "assert len(twins) == 7\n"
         "try: testing.AIContract\n"
         "except ImportError: print('no pytest')\n"
     )
@@ -156,6 +229,19 @@ def test_manifest_and_class_have_the_same_defaults(folder: str, config: Any) -> 
     properties = tomllib.loads(text)["plugin"]["config"]["schema"]["properties"]
     defaults = {name: each["default"] for name, each in properties.items()}
     assert defaults == {name: list(each) if isinstance(each, tuple) else each for name, each in asdict(config).items()}
+
+
+async def test_each_provider_is_a_tool_that_can_be_offered_by_its_name() -> None:
+    """A kernel tells names, descriptions and schemas of all tools, and a tool is called through its handle."""
+    from hotswap import Kernel, Settings
+    from hotswap_ports import Tool
+
+    async with Kernel(Settings(enabled=["memory"]), environ={}) as kernel:
+        tools = kernel.all(Tool)
+        assert {name: each.features for name, each in tools.items()} == {"memory": MemoryTool().features}
+        assert (await tools["memory"].call({"text": "heron"})).value == {"text": "heron"}
+        with pytest.raises(InvalidRequest, match="txt"):
+            await kernel.get(Tool).call({"text": "heron", "txt": ""})
 
 
 async def test_what_the_memory_holds_survives_its_swaps() -> None:

@@ -15,10 +15,12 @@ from hotswap_ports.testing import (
     MockScraper,
     MockSearch,
     MockStorage,
+    MockTool,
     MockWorkflow,
     ScraperContract,
     SearchContract,
     StorageContract,
+    ToolContract,
     WorkflowContract,
 )
 from hotswap_ports.testing.contracts.scraper import Site
@@ -70,6 +72,16 @@ class TestMockStorage(StorageContract):
     @pytest.fixture
     def storage(self) -> MockStorage:
         return MockStorage()
+
+
+class TestMockTool(ToolContract):
+    @pytest.fixture
+    def tool(self) -> MockTool:
+        return MockTool()
+
+    @pytest.fixture
+    def arguments(self) -> dict[str, Any]:
+        return {"text": "heron", "times": 2, "tone": "formal", "tags": ["bird"]}
 
 
 class TestMockWorkflow(WorkflowContract):

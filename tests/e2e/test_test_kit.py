@@ -67,7 +67,7 @@ async def test_a_marker_says_how_it_is_opened(harness):
     assert harness.id == "polite"
 
 
-def test_mocks_need_no_loop(mock_ai, mock_formatter, mock_scraper, mock_search, mock_storage, mock_workflow):
+def test_mocks_need_no_loop(mock_ai, mock_formatter, mock_scraper, mock_search, mock_storage, mock_tool, mock_workflow):
     assert isinstance(mock_ai, MockAI)
 
 

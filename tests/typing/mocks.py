@@ -20,6 +20,8 @@ from hotswap_ports import (
     SearchQuery,
     SearchResult,
     Storage,
+    Tool,
+    ToolResult,
     Usage,
     Workflow,
     WorkflowResult,
@@ -31,6 +33,7 @@ from hotswap_ports.testing import (
     MockScraper,
     MockSearch,
     MockStorage,
+    MockTool,
     MockWorkflow,
     Rule,
 )
@@ -40,6 +43,7 @@ formatter: Formatter = MockFormatter()
 scraper: Scraper = MockScraper({"https://a.example.org/": "Herons."})
 search: Search = MockSearch()
 storage: Storage = MockStorage()
+tool: Tool = MockTool()
 workflow: Workflow = MockWorkflow()
 
 
@@ -56,4 +60,5 @@ async def use(request: CompletionRequest) -> None:
     assert_type(await MockStorage().get_json("key"), Any)
     assert_type(await MockSearch().search(SearchQuery("herons")), SearchResult)
     assert_type(await MockFormatter().format(Report("Herons")), Rendered)
+    assert_type(await MockTool().call({"text": "herons"}), ToolResult)
     assert_type(await MockWorkflow().run({}), WorkflowResult)

@@ -27,6 +27,7 @@ from hotswap_ports import (
     SearchQuery,
     Storage,
     SummaryRequest,
+    Tool,
     Unavailable,
     Vector,
     Workflow,
@@ -34,6 +35,7 @@ from hotswap_ports import (
 from hotswap_ports.testing import (
     MemoryAI,
     MemorySearch,
+    MemoryTool,
     MemoryWorkflow,
     MockAI,
     NotRecorded,
@@ -121,6 +123,16 @@ async def test_functions_are_left_out(tmp_path: Path) -> None:
         result = await workflow.run({"words": ("heron",)}, progress=seen.append)
     assert seen
     assert await replay(Workflow, path).run({"words": ("heron",)}, progress=lambda event: None) == result
+
+
+async def test_a_tool_is_recorded_with_whatever_json_it_takes_and_gives(tmp_path: Path) -> None:
+    """Arguments and values of any depth come back as they were."""
+    path = tmp_path / "tool.json"
+    arguments = {"text": "heron", "tags": ["a", {"$": 1, "deep": [None, 0.5, True]}]}
+    async with record(Tool, MemoryTool(), path) as tool:
+        result = await tool.call(arguments)
+    assert result.value == arguments
+    assert await replay(Tool, path).call(arguments) == result
 
 
 async def test_secrets_are_taken_out_before_anything_is_written(tmp_path: Path) -> None:

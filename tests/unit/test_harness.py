@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,20 @@ from hotswap.errors import (
     PluginInitFailed,
     PluginNotFound,
     PortUnknown,
+    ProviderNotFound,
 )
 from hotswap.testing import PluginHarness, check, matching, within
-from hotswap_ports import AIProvider, Scraper, ScrapeRequest, Storage, Unavailable, Workflow
+from hotswap_ports import (
+    AIProvider,
+    Completion,
+    Scraper,
+    ScrapeRequest,
+    Storage,
+    ToolResult,
+    Unavailable,
+    Usage,
+    Workflow,
+)
 from hotswap_ports.testing import MemoryStorage, MockStorage
 from tests.plugin_folder import Clock, Greeter, greeter, probe, probing, write_plugin
 
@@ -82,6 +94,108 @@ async def test_an_installed_plugin_is_named_by_its_id() -> None:
     assert {each.method for each in run.calls} >= {"scrape", "summarize"}
     assert run.progress
     assert harness.tokens.total_tokens > 0
+
+
+TOOLS = """
+    from hotswap_ports import (
+        AIProvider, CompletionRequest, Message, Modify, Plugin, PluginContext, Storage, Tool, ToolFeatures, ToolResult,
+    )
+
+    NUMBERS = {"type": "array", "items": {"type": "number"}}
+    PARAMETERS = {"type": "object", "properties": {"numbers": NUMBERS, "name": {"type": "string"}}}
+
+    class Sum(Tool):
+        features = ToolFeatures("Adds numbers, and says why.", PARAMETERS)
+
+        def __init__(self, ai: AIProvider, storage: Storage) -> None:
+            self.ai = ai
+            self.storage = storage
+
+        async def call(self, arguments) -> ToolResult:
+            total = sum(arguments["numbers"])
+            said = await self.ai.complete(CompletionRequest((Message("user", f"Why {total}?"),)))
+            await self.storage.put("total", str(total).encode())
+            return ToolResult({"total": total, "of": arguments.get("name")}, said.text, 0.75)
+
+    class Count(Tool):
+        async def call(self, arguments) -> ToolResult:
+            return ToolResult(len(arguments))
+
+    class Own(Plugin):
+        async def initialize(self, context: PluginContext) -> None:
+            context.events.on("post_tool.call", lambda event: None)
+"""
+
+
+def tools(root: Path) -> Path:
+    """Write a plugin with two tools, the first of which asks an AI and a storage."""
+    provided = {"tool": [{"class": "Sum", "name": "sum"}, {"class": "Count", "name": "count"}]}
+    required = {"ai": ">=1", "storage": ">=1"}
+    python = {"class_name": "Own"}
+    return write_plugin(root, "sums", TOOLS, type="tool", provides=provided, requires=required, python=python)
+
+
+async def test_a_tool_is_called_and_looked_at_as_a_workflow_is(tmp_path: Path) -> None:
+    """What came of a call: fields of the result, the confidence, the calls made, the tokens used, the hooks fired."""
+    async with PluginHarness(tools(tmp_path)) as harness:
+        harness.mock(AIProvider).on("complete", "Why 3?").answer("Because.")
+        run = await harness.call({"numbers": [1, 2]})
+        run.check({"confidence": within(0.7, 1), "value.total": 3, "text": "Because."})
+        with pytest.raises(AssertionError, match=r"value\.total: 3 is not 4"):
+            run.check({"value.total": 4})
+        assert [(each.method, each.subject) for each in run.calls] == [("complete", "Why 3?"), ("put", "total")]
+        assert run.tokens.total_tokens == harness.tokens.total_tokens > 0
+        assert run.progress == ()
+        assert harness.fired("post_tool.call") == 1
+
+
+async def test_a_tool_is_named_where_a_plugin_has_several(tmp_path: Path) -> None:
+    """The first one is called unless a name is given; an argument may be called ``name``, and be a keyword."""
+    async with PluginHarness(tools(tmp_path)) as harness:
+        assert (await harness.call(numbers=[1, 2], name="few")).result.value == {"total": 3, "of": "few"}
+        assert (await harness.call({"a": 1}, "count", b=2)).result == ToolResult(2)
+        assert (await harness.call(None, "count")).calls == ()
+        with pytest.raises(ProviderNotFound, match="cuont"):
+            await harness.call({}, "cuont")
+        with pytest.raises(PortUnknown, match="workflow"):
+            await harness.run()
+
+
+async def test_a_run_has_its_own_tokens_and_their_cost_alone(tmp_path: Path) -> None:
+    """What was used before it counts neither in tokens nor in dollars; a price nobody knows spoils its own run only."""
+    async with PluginHarness(tools(tmp_path)) as harness:
+        complete = harness.mock(AIProvider).on("complete")
+        priced = Completion("Because.", "m", usage=Usage(5, 2, Decimal("0.25")))
+        complete.answer(priced, Completion("?", "m", usage=Usage(1, 1)), priced)
+        runs = [await harness.call(numbers=[1]) for _ in range(3)]
+        assert [each.tokens for each in runs] == [
+            Usage(5, 2, Decimal("0.25")), Usage(1, 1, None), Usage(5, 2, Decimal("0.25")),
+        ]  # fmt: skip
+        assert harness.tokens == Usage(11, 5, None)
+
+
+async def test_a_workflow_is_named_where_a_plugin_has_several(tmp_path: Path) -> None:
+    """As a tool is; and an input may be called ``name``."""
+    code = """
+        from hotswap_ports import InputSpec
+        from hotswap_ports.testing import MemoryWorkflow
+
+        class One(MemoryWorkflow):
+            def __init__(self) -> None:
+                super().__init__(inputs=(InputSpec("name"),))
+
+        class Two(MemoryWorkflow):
+            pass
+    """
+    provided = {"workflow": [{"class": "One", "name": "one"}, {"class": "Two", "name": "two"}]}
+    write_plugin(tmp_path, "echoes", code, provides=provided)
+    async with PluginHarness(tmp_path / "echoes") as harness:
+        (await harness.run(name="heron")).check({"report.key_points.0.text": "name = 'heron'"})
+        run = await harness.run({"times": 2}, "two", words=("heron",))
+        run.check({"report.key_points.0.text": "words = ('heron',)", "stats.read": 5})
+        assert len(run.progress) == 5
+        with pytest.raises(ProviderNotFound):
+            await harness.run({}, "three")
 
 
 async def test_the_whole_life_of_a_plugin_is_run(tmp_path: Path) -> None:

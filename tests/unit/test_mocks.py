@@ -25,6 +25,8 @@ from hotswap_ports import (
     SummaryRequest,
     TimedOut,
     TooLarge,
+    ToolFeatures,
+    ToolResult,
     Unavailable,
 )
 from hotswap_ports.errors import port_error_classes
@@ -38,6 +40,7 @@ from hotswap_ports.testing import (
     MockScraper,
     MockSearch,
     MockStorage,
+    MockTool,
     MockWorkflow,
 )
 
@@ -244,13 +247,28 @@ async def test_a_cancelled_call_ends_with_its_cancellation() -> None:
 
 
 async def test_what_a_call_is_about() -> None:
-    """Patterns see the query of a search, the ids of documents and the inputs of a workflow."""
-    search, workflow = MockSearch(), MockWorkflow()
+    """Patterns see the query of a search, the ids of documents, the inputs of a workflow, the arguments of a tool."""
+    search, workflow, tool = MockSearch(), MockWorkflow(), MockTool()
     await search.search(SearchQuery("herons"))
     await search.remove(["a", "b"])
     await workflow.run({"words": ("heron",), "times": 2})
     assert [each.subject for each in search.calls()] == ["herons", "a b"]
+    await tool.call({"text": "heron", "times": 2})
     assert workflow.calls()[0].subject == "words=('heron',) times=2"
+    assert tool.calls()[0].subject == "text=heron times=2"
+
+
+async def test_a_mocked_tool_takes_what_its_features_say() -> None:
+    """They are put in the place of the twin's; a text is the value and the words, another answer as it stands."""
+    tool = MockTool()
+    tool.features = ToolFeatures("The time in a town.", {"type": "object", "properties": {"town": {"type": "string"}}})
+    tool.on("call", "town=Bath").answer("noon")
+    tool.on("call", "town=Rome").answer(ToolResult({"hour": 13}, "one o'clock", 0.9))
+    assert await tool.call({"town": "Bath"}) == ToolResult("noon", "noon")
+    assert (await tool.call({"town": "Rome"})).value == {"hour": 13}
+    assert (await tool.call({"town": "Ulm"})).value == {"town": "Ulm"}
+    with pytest.raises(InvalidRequest, match="town"):
+        await tool.call({"town": 1})
 
 
 async def test_a_mock_stands_over_any_implementation() -> None:

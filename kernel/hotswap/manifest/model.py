@@ -12,7 +12,7 @@ from packaging.version import Version
 
 PLUGIN_TYPES: frozenset[str] = frozenset(
     {
-        "scraper", "ai", "storage", "search", "formatter", "workflow", "hook", "bundle", "utility",
+        "scraper", "ai", "storage", "search", "formatter", "workflow", "tool", "hook", "bundle", "utility",
         "thinktool", "llm_provider", "data_source", "protocol",
     }
 )  # fmt: skip

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hotswap.testing.checks import check, matching, within
-    from hotswap.testing.harness import PluginHarness, Run
+    from hotswap.testing.harness import PluginHarness
+    from hotswap.testing.run import Run
 
-_HOMES = {"PluginHarness": "harness", "Run": "harness", "check": "checks", "matching": "checks", "within": "checks"}
+_HOMES = {"PluginHarness": "harness", "Run": "run", "check": "checks", "matching": "checks", "within": "checks"}
 
 __all__ = ["PluginHarness", "Run", "check", "matching", "within"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-from attrs import field, frozen
+from attrs import evolve
 
 from hotswap.catalog import Found, discover
 from hotswap.errors import PluginNotFound, PortUnknown
@@ -23,29 +23,15 @@ from hotswap.port_directory import PortDirectory
 from hotswap.residue import Residue, watching
 from hotswap.resolver.model import Solution
 from hotswap.settings import Settings
-from hotswap.testing.checks import check
+from hotswap.testing.run import Run
 from hotswap.trust import Grant, Trust
 from hotswap.wiring import Wiring
-from hotswap_ports import Health, Port, ProgressEvent, Usage, Workflow, WorkflowResult
+from hotswap_ports import Health, Port, ProgressEvent, Tool, ToolResult, Usage, Workflow, WorkflowResult
 from hotswap_ports.testing import Call, Mock, MockAI, mock_of, mocks
+from hotswap_ports.testing.mocks import tokens_of
 
 P = TypeVar("P", bound=Port)
-
-
-@frozen
-class Run:
-    """What came of a run of a workflow."""
-
-    result: WorkflowResult
-    progress: tuple[ProgressEvent, ...] = ()
-    calls: tuple[Call, ...] = field(default=(), repr=False)
-    """What the plugin asked of the mocks meanwhile, in order."""
-    tokens: Usage = field(factory=Usage)
-    """What it used of the mocked AI."""
-
-    def check(self, fields: Mapping[str, Any]) -> None:
-        """Fail unless fields of the result are as wanted: ``{"report.answer.passages.0.score": within(0.5, 1)}``."""
-        check(self.result, fields)
+R = TypeVar("R")
 
 
 class PluginHarness:
@@ -178,6 +164,7 @@ class PluginHarness:
 
         Raises:
             PortUnknown: it provides nothing for that port.
+            ProviderNotFound: it provides nothing of that name.
         """
         asked = cast("type[Port]", port)
         names = [each.name for each in self.manifest.provides if each.port == asked.PORT]
@@ -227,16 +214,43 @@ class PluginHarness:
         count = self.hooks.record.counts.get((point, self.id))
         return 0 if count is None else count.calls
 
-    async def run(self, inputs: Mapping[str, Any] | None = None, /, **named: Any) -> Run:
-        """Run the workflow that the plugin provides, and return what came of it."""
+    async def run(
+        self, inputs: Mapping[str, Any] | None = None, name: str | None = None, /, **named: Any
+    ) -> Run[WorkflowResult]:
+        """Run the workflow that the plugin provides, and return what came of it.
+
+        Args:
+            inputs: by name; more of them may follow as keywords.
+            name: which workflow, where the plugin provides more than one.
+
+        Raises:
+            PortUnknown, ProviderNotFound: it provides no workflow, or none of that name.
+        """
         progress: list[ProgressEvent] = []
+        workflow = self.get(Workflow, name)
+        run = await self._noted(workflow.run({**(inputs or {}), **named}, progress=progress.append))
+        return evolve(run, progress=tuple(progress))
+
+    async def call(
+        self, arguments: Mapping[str, Any] | None = None, name: str | None = None, /, **named: Any
+    ) -> Run[ToolResult]:
+        """Call the tool that the plugin provides, and return what came of it: ``await harness.call({}, "sum", a=1)``.
+
+        Args:
+            arguments: by name; more of them may follow as keywords.
+            name: which tool, where the plugin provides more than one.
+
+        Raises:
+            PortUnknown, ProviderNotFound: it provides no tool, or none of that name.
+        """
+        return await self._noted(self.get(Tool, name).call({**(arguments or {}), **named}))
+
+    async def _noted(self, work: Awaitable[R]) -> Run[R]:
+        """Return what came of work, with the calls that were made and the tokens that were used meanwhile."""
         before = len(self.calls)
-        used = self.tokens
-        workflow = self.get(Workflow)
-        result = await workflow.run({**(inputs or {}), **named}, progress=progress.append)
-        now = self.tokens
-        tokens = Usage(now.input_tokens - used.input_tokens, now.output_tokens - used.output_tokens, now.cost_usd)
-        return Run(result, tuple(progress), self.calls[before:], tokens)
+        result = await work
+        made = self.calls[before:]
+        return Run(result, calls=made, tokens=tokens_of(made) if isinstance(self._mocks.get("ai"), MockAI) else Usage())
 
 
 def find_plugin(plugin: str | os.PathLike[str]) -> Found:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import AsyncIterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,20 @@ import pytest
 if TYPE_CHECKING:
     from hotswap import Kernel
     from hotswap.testing import PluginHarness
-    from hotswap_ports.testing import MockAI, MockFormatter, MockScraper, MockSearch, MockStorage, MockWorkflow
 
 MARKER = "hotswap"
 MANIFEST = "plugin.toml"
 CONTRACTS = "hotswap_ports.testing.contracts."
-_MOCKS = ("ai", "formatter", "scraper", "search", "storage", "workflow")
+_MOCKS = {
+    "ai": "MockAI",
+    "formatter": "MockFormatter",
+    "scraper": "MockScraper",
+    "search": "MockSearch",
+    "storage": "MockStorage",
+    "tool": "MockTool",
+    "workflow": "MockWorkflow",
+}
+"""By port, the class in ``hotswap_ports.testing`` that its fixture is made of: ``mock_ai`` and so on."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -159,49 +168,13 @@ def _mocks(request: pytest.FixtureRequest) -> Mapping[Any, Any]:
     return {each.mocked: each for each in mocks}
 
 
-@pytest.fixture
-def mock_ai() -> MockAI:
-    """A mock of the port ``ai``."""
-    from hotswap_ports.testing import MockAI
+def _mock_fixture(port: str, mock: str) -> Any:
+    def made() -> Any:
+        return getattr(import_module("hotswap_ports.testing"), mock)()
 
-    return MockAI()
-
-
-@pytest.fixture
-def mock_formatter() -> MockFormatter:
-    """A mock of the port ``formatter``."""
-    from hotswap_ports.testing import MockFormatter
-
-    return MockFormatter()
+    made.__doc__ = f"A ``{mock}``: a mock of the port ``{port}``."
+    return pytest.fixture(made)
 
 
-@pytest.fixture
-def mock_scraper() -> MockScraper:
-    """A mock of the port ``scraper``."""
-    from hotswap_ports.testing import MockScraper
-
-    return MockScraper()
-
-
-@pytest.fixture
-def mock_search() -> MockSearch:
-    """A mock of the port ``search``."""
-    from hotswap_ports.testing import MockSearch
-
-    return MockSearch()
-
-
-@pytest.fixture
-def mock_storage() -> MockStorage:
-    """A mock of the port ``storage``."""
-    from hotswap_ports.testing import MockStorage
-
-    return MockStorage()
-
-
-@pytest.fixture
-def mock_workflow() -> MockWorkflow:
-    """A mock of the port ``workflow``."""
-    from hotswap_ports.testing import MockWorkflow
-
-    return MockWorkflow()
+for _port, _mock in _MOCKS.items():
+    globals()[f"mock_{_port}"] = _mock_fixture(_port, _mock)

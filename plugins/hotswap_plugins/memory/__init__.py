@@ -15,6 +15,7 @@ from hotswap_ports.testing.formatter import MemoryFormatter
 from hotswap_ports.testing.scraper import MemoryScraper
 from hotswap_ports.testing.search import MemorySearch
 from hotswap_ports.testing.storage import MemoryStorage
+from hotswap_ports.testing.tool import MemoryTool
 from hotswap_ports.testing.workflow import MemoryWorkflow
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "MemoryConfig",
     "MemoryFormatter",
     "MemorySearch",
+    "MemoryTool",
     "MemoryWorkflow",
 ]
 

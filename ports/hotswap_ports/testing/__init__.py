@@ -16,14 +16,24 @@ if TYPE_CHECKING:
     from hotswap_ports.testing.contracts.scraper import ScraperContract
     from hotswap_ports.testing.contracts.search import SearchContract
     from hotswap_ports.testing.contracts.storage import StorageContract
+    from hotswap_ports.testing.contracts.tool import ToolContract
     from hotswap_ports.testing.contracts.workflow import WorkflowContract
     from hotswap_ports.testing.formatter import MemoryFormatter
     from hotswap_ports.testing.mock import Mock, mock_of
-    from hotswap_ports.testing.mocks import MockAI, MockFormatter, MockScraper, MockSearch, MockStorage, MockWorkflow
+    from hotswap_ports.testing.mocks import (
+        MockAI,
+        MockFormatter,
+        MockScraper,
+        MockSearch,
+        MockStorage,
+        MockTool,
+        MockWorkflow,
+    )
     from hotswap_ports.testing.rules import Call, Rule
     from hotswap_ports.testing.scraper import MemoryScraper
     from hotswap_ports.testing.search import MemorySearch
     from hotswap_ports.testing.storage import MemoryStorage
+    from hotswap_ports.testing.tool import MemoryTool
     from hotswap_ports.testing.workflow import MemoryWorkflow
 
 _HOMES = {
@@ -35,6 +45,7 @@ _HOMES = {
     "MemoryScraper": "scraper",
     "MemorySearch": "search",
     "MemoryStorage": "storage",
+    "MemoryTool": "tool",
     "MemoryWorkflow": "workflow",
     "Mock": "mock",
     "MockAI": "mocks",
@@ -42,12 +53,14 @@ _HOMES = {
     "MockScraper": "mocks",
     "MockSearch": "mocks",
     "MockStorage": "mocks",
+    "MockTool": "mocks",
     "MockWorkflow": "mocks",
     "NotRecorded": "cassette",
     "Rule": "rules",
     "ScraperContract": "contracts.scraper",
     "SearchContract": "contracts.search",
     "StorageContract": "contracts.storage",
+    "ToolContract": "contracts.tool",
     "WorkflowContract": "contracts.workflow",
     "mock_of": "mock",
     "record": "cassette",
@@ -63,6 +76,7 @@ __all__ = [
     "MemoryScraper",
     "MemorySearch",
     "MemoryStorage",
+    "MemoryTool",
     "MemoryWorkflow",
     "Mock",
     "MockAI",
@@ -70,12 +84,14 @@ __all__ = [
     "MockScraper",
     "MockSearch",
     "MockStorage",
+    "MockTool",
     "MockWorkflow",
     "NotRecorded",
     "Rule",
     "ScraperContract",
     "SearchContract",
     "StorageContract",
+    "ToolContract",
     "WorkflowContract",
     "mock_of",
     "record",

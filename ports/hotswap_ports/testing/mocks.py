@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,9 @@ from hotswap_ports.testing.rules import Call
 from hotswap_ports.testing.scraper import MemoryScraper, complete_page
 from hotswap_ports.testing.search import MemorySearch
 from hotswap_ports.testing.storage import MemoryStorage
+from hotswap_ports.testing.tool import MemoryTool
 from hotswap_ports.testing.workflow import MemoryWorkflow
+from hotswap_ports.tool import Tool, ToolResult
 from hotswap_ports.workflow import Workflow
 
 if TYPE_CHECKING:  # the methods are made by ``Mock``; type checkers are told of them
@@ -46,10 +48,20 @@ if TYPE_CHECKING:  # the methods are made by ``Mock``; type checkers are told of
     from hotswap_ports.storage import KeyPage
     from hotswap_ports.workflow import Progress, WorkflowResult
 
-__all__ = ["MockAI", "MockFormatter", "MockScraper", "MockSearch", "MockStorage", "MockWorkflow"]
+__all__ = ["MockAI", "MockFormatter", "MockScraper", "MockSearch", "MockStorage", "MockTool", "MockWorkflow"]
 
 ANSWER = "This is what the mock was told to say: nothing."
 """What ``MockAI`` completes with where no rule says otherwise."""
+
+
+def tokens_of(calls: Iterable[Call]) -> Usage:
+    """Return what the answers to some calls say that they used, the chunks of streams included."""
+    used = Usage(cost_usd=Decimal(0))
+    for call in calls:
+        for each in call.result if isinstance(call.result, list) else [call.result]:
+            usage = getattr(each, "usage", None)
+            used += usage if isinstance(usage, Usage) else Usage(cost_usd=Decimal(0))
+    return used
 
 
 class MockAI(Mock, AIProvider):
@@ -75,11 +87,7 @@ class MockAI(Mock, AIProvider):
     @property
     def tokens(self) -> Usage:
         """Return what all calls so far have used."""
-        used = Usage(cost_usd=Decimal(0))
-        for call in self.calls():
-            for each in call.result if isinstance(call.result, list) else [call.result]:
-                used += getattr(each, "usage", None) or Usage(cost_usd=Decimal(0))
-        return used
+        return tokens_of(self.calls())
 
     def subject(self, method: str, arguments: Mapping[str, Any]) -> str:
         """Return the last message, or the texts."""
@@ -201,4 +209,30 @@ class MockWorkflow(Mock, Workflow):
 
     def subject(self, method: str, arguments: Mapping[str, Any]) -> str:
         """Return the inputs."""
-        return " ".join(f"{name}={value}" for name, value in arguments["inputs"].items())
+        return _listed(arguments["inputs"])
+
+
+class MockTool(Mock, Tool):
+    """The port ``tool``. Patterns are held against the arguments, as ``name=value`` with blanks between them.
+
+    A text is a result with that text, which is its value as well. ``features`` may be put in the place of the twin's.
+    """
+
+    if TYPE_CHECKING:
+
+        async def call(self, arguments: Mapping[str, Any]) -> ToolResult: ...
+
+    def __init__(self, twin: Tool | None = None) -> None:
+        super().__init__(MemoryTool() if twin is None else twin)
+
+    def subject(self, method: str, arguments: Mapping[str, Any]) -> str:
+        """Return the arguments."""
+        return _listed(arguments["arguments"])
+
+    async def from_text(self, call: Call, text: str) -> ToolResult:
+        """Return a result."""
+        return ToolResult(text, text)
+
+
+def _listed(named: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in named.items())
