@@ -48,7 +48,7 @@ class Inside:
     """How many calls it is, with those that it leads to in turn and that are inside as well."""
 
     def __str__(self) -> str:
-        age = f" for {CLOCK.age(self.since):.1f} s" if self.since else ""
+        age = f" for {CLOCK.age(self.since):.0f} s" if self.since else ""
         who = f"plugin {self.consumer!r}" if self.consumer else "the application"
         where = f" in task {self.task.get_name()}" if self.task is not None else ", between two items of a stream"
         return f"{self.method}{where}{age}, called by {who}{f' at {self.caller}' if self.caller else ''}"

@@ -337,7 +337,7 @@ async def test_stuck_calls_in_an_exclusive_one_are_reported_when_it_is_done(tmp_
     async with kernel(tmp_path, "own", config=probing(tmp_path, own={"greet": "hang"}), drain_timeout=0.05) as running:
         stuck = asyncio.create_task(running.get(Greeter).greet("x"))
         await reached(str(tmp_path), "own.greet")
-        with pytest.raises(TeardownFailed, match=r"greeter\.greet in task .* for 0\.\d s") as late:
+        with pytest.raises(TeardownFailed, match=r"greeter\.greet in task .* for 0 s") as late:
             await running.configure("own", {"greet": ""})
         assert "`drain_timeout`" in late.value.hint
         assert "defects" not in late.value.hint

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib.util
+import json
+import os
 import random
+import sys
+import time
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,18 +17,26 @@ from typing import Any
 import pytest
 
 from hotswap.errors import (
+    CallInvalid,
     CapabilityDenied,
     ConfigInvalid,
+    HookInvalid,
+    HotswapError,
     InjectionFailed,
     IsolationRequired,
+    KernelInUse,
+    KernelNotRunning,
     ManifestInvalid,
     PluginInitFailed,
     PluginNotFound,
     PortUnknown,
     ProviderNotFound,
+    SettingsInvalid,
+    TeardownFailed,
 )
 from hotswap.testing import PluginHarness, check, matching, within
 from hotswap_ports import (
+    AdapterFailed,
     AIProvider,
     Completion,
     Scraper,
@@ -32,8 +47,8 @@ from hotswap_ports import (
     Usage,
     Workflow,
 )
-from hotswap_ports.testing import MemoryStorage, MockStorage
-from tests.plugin_folder import Clock, Greeter, greeter, probe, probing, write_plugin
+from hotswap_ports.testing import MemoryAI, MemoryStorage, MockStorage
+from tests.plugin_folder import JOURNAL, Clock, Greeter, greeter, probe, probing, write_plugin
 
 POLITE = """
     from hotswap_ports import Page, Scraper, ScrapeRequest, ScraperFeatures, Storage
@@ -371,16 +386,312 @@ async def test_randomness_is_a_parameter(tmp_path: Path) -> None:
     assert random.random() == own
 
 
-async def test_time_of_the_mocks_is_a_parameter(tmp_path: Path) -> None:
-    """A limit on a mock counts by the clock that is given."""
-    now = [0.0]
-    async with PluginHarness(polite(tmp_path), clock=lambda: now[0]) as harness:
+TICKING = """
+    import asyncio, time
+    from datetime import UTC, datetime
+
+    from hotswap_ports import Plugin, PluginContext
+    from tests.plugin_folder import JOURNAL, Clock
+
+    class Ticks(Clock):
+        async def now(self):
+            return time.time()
+
+    class Own(Plugin):
+        async def initialize(self, context: PluginContext):
+            JOURNAL["ticking"] = []
+            self.task = asyncio.create_task(self.tick())
+        async def tick(self):
+            while True:
+                await asyncio.sleep(60)
+                JOURNAL["ticking"].append(datetime.now(UTC).strftime("%H:%M"))
+        async def stop(self):
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+"""
+NOON = datetime(2026, 1, 1, 12, 0, 1, tzinfo=UTC)
+
+
+def ticking(root: Path) -> Path:
+    """Write a plugin that does something every minute."""
+    return write_plugin(root, "ticking", TICKING, provides={"clock": "Ticks"}, python={"class_name": "Own"})
+
+
+async def test_time_is_a_parameter(tmp_path: Path) -> None:
+    """The clock on the wall stands still where the test put it, and goes on as far as the test says."""
+    async with PluginHarness(ticking(tmp_path), ports=[Clock], now=NOON) as harness:
+        clock = harness.get(Clock)
+        assert await clock.now() == await clock.now() == NOON.timestamp()
+        await harness.advance(0.5)
+        assert await clock.now() == NOON.timestamp() + 0.5
+    assert time.time() > NOON.timestamp() + 3600
+
+
+async def test_what_waits_for_time_to_pass_goes_on_when_it_is_due(tmp_path: Path) -> None:
+    """Each timer goes off once it is due, at its own time, in the twinkling of an eye."""
+    async with PluginHarness(ticking(tmp_path), ports=[Clock], now=NOON) as harness:
+        await harness.advance(59)
+        assert JOURNAL["ticking"] == []
+        await harness.advance(3541.5)
+        assert JOURNAL["ticking"] == [*(f"12:{minute:02}" for minute in range(1, 60)), "13:00"]
+
+
+async def test_limits_and_delays_of_mocks_go_by_that_time(tmp_path: Path) -> None:
+    """A limit is over, and a delay ends, when the test has let enough time pass."""
+    async with PluginHarness(polite(tmp_path)) as harness:
         harness.mock(Storage).limit(1, seconds=60)
         scraper = harness.get(Scraper)
         await scraper.scrape(ScrapeRequest("https://a.example.org/"))
-        now[0] = 61.0
-        await scraper.scrape(ScrapeRequest("https://b.example.org/"))
+        await harness.advance(61)
+        harness.mock(Storage).on("put").delay(3600)
+        waiting = asyncio.create_task(scraper.scrape(ScrapeRequest("https://b.example.org/")))
+        await harness.advance(3599)
+        assert not waiting.done()
+        await harness.advance(2)
+        await waiting
     assert len(harness.calls) == 2
+
+
+SLOW = """
+    import asyncio
+    from hotswap_ports import Plugin
+
+    class Own(Plugin):
+        async def stop(self):
+            await asyncio.sleep({0})
+"""
+
+
+async def test_what_is_awaited_while_closing_has_time(tmp_path: Path) -> None:
+    """A plugin may wait when it stops, as long as a step may take; one that takes longer is told as a kernel does."""
+    write_plugin(tmp_path, "slow", SLOW.replace("{0}", "0.05"), python={"class_name": "Own"})
+    async with PluginHarness(tmp_path / "slow"):
+        pass
+    write_plugin(tmp_path, "slow", SLOW.replace("{0}", "60"), python={"class_name": "Own"})
+    with pytest.raises(TeardownFailed, match=r"stop took longer than 0\.1 s"):
+        async with PluginHarness(tmp_path / "slow", timeout=0.1):
+            pass
+    with pytest.raises(ValueError, match="mine") as mine:
+        async with PluginHarness(tmp_path / "slow", timeout=0.1):
+            raise ValueError("mine")
+    assert "took longer" in mine.value.__notes__[0]
+
+
+@pytest.mark.parametrize("plugin", ["sqlite-storage", "sqlite-search", "http-scraper"])
+async def test_plugins_of_hotswap_close_cleanly(plugin: str, tmp_path: Path) -> None:
+    """What hotswap brings along passes its own harness."""
+    config = {"path": str(tmp_path / "a.db")} if plugin.startswith("sqlite") else {}
+    async with PluginHarness(plugin, config=config) as harness:
+        assert (await harness.health()).status == "healthy"
+
+
+HOLDING = """
+    from tests.plugin_folder import Greeter
+
+    class Value:
+        pass
+
+    class Hello(Greeter):
+        async def greet(self, name, *, loud=False):
+            if name == "raise":
+                raise ValueError("bad")
+            if name == "log":
+                import logging
+                logging.getLogger("own").warning("hello %s", self)
+            return Value() if name == "value" else "hi"
+"""
+kept: list[object] = []
+
+
+@pytest.mark.parametrize("where", ["local", "module"])
+async def test_what_the_test_holds_is_not_left_by_the_plugin(
+    tmp_path: Path, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Errors, values and records of the log that a test keeps are its own affair, and so is what it makes itself."""
+    write_plugin(tmp_path, "own", HOLDING, provides={"greeter": "Hello"})
+    async with PluginHarness(tmp_path / "own", ports=[Greeter]) as harness:
+        greeter = harness.get(Greeter)
+        with pytest.raises(AdapterFailed) as raised:
+            await greeter.greet("raise")
+        value = await greeter.greet("value")
+        await greeter.greet("log")
+        if where == "module":
+            kept.extend([raised.value, value])
+    assert caplog.records
+    assert type(value).__name__ == "Value"
+    kept.clear()
+
+
+async def test_what_a_test_in_the_folder_of_the_plugin_does_is_its_own(tmp_path: Path) -> None:
+    """Code that was imported before the plugin is none of its code, wherever it lies."""
+    write_plugin(tmp_path, "own", HOLDING, provides={"greeter": "Hello"})
+    tests = tmp_path / "own" / "beside.py"
+    tests.write_text(
+        "import json, os\n"
+        "def act():\n    os.environ['HOTSWAP_BESIDE'] = '1'\n    json.dumps = lambda *a: ''\n"
+        "    return open(__file__)\n"
+    )
+    spec = importlib.util.spec_from_file_location("beside_the_plugin", tests)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    before = json.dumps
+    try:
+        async with PluginHarness(tmp_path / "own", ports=[Greeter]):
+            opened = module.act()
+    finally:
+        json.dumps = before
+        os.environ.pop("HOTSWAP_BESIDE", None)
+        del sys.modules[spec.name]
+    opened.close()
+
+
+async def test_what_a_mock_was_given_is_not_left_by_the_plugin(tmp_path: Path) -> None:
+    """A mock remembers what it was called with, for the test."""
+    code = """
+        from hotswap_ports import Workflow
+        from tests.plugin_folder import Greeter
+
+        class Hello(Greeter):
+            def __init__(self, workflow: Workflow):
+                self.workflow = workflow
+            def heard(self, event):
+                pass
+            async def greet(self, name, *, loud=False):
+                await self.workflow.run({}, progress=self.heard)
+                return "hi"
+    """
+    write_plugin(tmp_path, "own", code, provides={"greeter": "Hello"}, requires={"workflow": ">=1"})
+    async with PluginHarness(tmp_path / "own", ports=[Greeter]) as harness:
+        await harness.get(Greeter).greet("x")
+    assert len(harness.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("tables", "error", "text"),
+    [
+        ({"requires": {"ai": ">=9"}}, HotswapError, "ai"),
+        ({"hotswap": {"min_version": "9.0.0"}}, HotswapError, r"9\.0\.0"),
+        ({"python": {"dependencies": ["no-such-distribution-anywhere"]}}, HotswapError, "no-such-distribution"),
+        ({"python": {"python_version": ">=9"}}, HotswapError, "9"),
+    ],
+)
+async def test_what_a_kernel_would_not_use_is_not_opened(
+    tmp_path: Path, tables: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    """Versions of ports, of the host, of Python and of distributions are held as a kernel holds them."""
+    write_plugin(tmp_path, "own", HOLDING, provides={"greeter": "Hello"}, **tables)
+    with pytest.raises(error, match=text):
+        async with PluginHarness(tmp_path / "own", ports=[Greeter]):
+            pass
+
+
+def _harness(root: Path, **options: Any) -> PluginHarness:
+    return PluginHarness(polite(root), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"trust": "trusted"}, "no trust level"),
+        ({"trust": None}, r"\$\.trust\.polite"),
+        ({"config": "x"}, r"\$\.config\.polite"),
+        ({"grants": {"storage_acess": False}}, "storage_access"),
+        ({"grants": {"storage_access": "no"}}, r"\$\.grants\.polite"),
+        ({"timeout": "soon"}, "timeout"),
+    ],
+)
+async def test_arguments_are_held_to_what_the_file_may_say(tmp_path: Path, options: dict[str, Any], text: str) -> None:
+    """What could not stand in hotswap.toml is refused, and each mistake is named."""
+    with pytest.raises(SettingsInvalid, match=text):
+        _harness(tmp_path, **options)
+
+
+@pytest.mark.parametrize("adapter", [MockStorage, object(), MemoryAI()])
+async def test_a_mock_is_an_adapter_of_its_port(tmp_path: Path, adapter: Any) -> None:
+    """A class, or an adapter of another port, is told before anything is opened."""
+    with pytest.raises(CallInvalid, match="for Storage an open one"):
+        async with _harness(tmp_path, mocks={Storage: adapter}):
+            pass
+
+
+async def test_ports_are_named_by_their_class(tmp_path: Path) -> None:
+    """Names, and classes that are none, are told; a port of one's own among the mocks is known by that."""
+    with pytest.raises(CallInvalid, match="the class of a port"):
+        _harness(tmp_path, mocks={"storage": MockStorage()})
+    async with _harness(tmp_path) as harness:
+        for wrong in ("storage", int, polite):
+            with pytest.raises(CallInvalid, match="the class of a port"):
+                harness.get(wrong)  # type: ignore[type-var,arg-type]
+            with pytest.raises(CallInvalid, match="the class of a port"):
+                harness.mock(wrong)  # type: ignore[type-var,arg-type]
+    code = """
+        from tests.plugin_folder import Clock, Greeter
+
+        class Hello(Greeter):
+            def __init__(self, clock: Clock) -> None:
+                self.clock = clock
+            async def greet(self, name, *, loud=False):
+                return f"{await self.clock.now():g}"
+    """
+    write_plugin(tmp_path, "own", code, provides={"greeter": "Hello"}, requires={"clock": ">=2"})
+
+    class Fixed(Clock):
+        async def now(self) -> float:
+            return 3.0
+
+    async with PluginHarness(tmp_path / "own", mocks={Clock: Fixed()}, ports=[Greeter]) as harness:
+        assert await harness.get(Greeter).greet("") == "3"
+
+
+async def test_it_is_used_while_it_is_open(tmp_path: Path) -> None:
+    """Before and after the block there is nothing to call; what was called can be looked at; one block at a time."""
+    harness = _harness(tmp_path)
+    for early in (lambda: harness.get(Scraper), lambda: harness.mock(Storage)):
+        with pytest.raises(KernelNotRunning, match="the harness of polite is not open"):
+            early()
+    for _ in range(2):
+        async with harness:
+            await harness.get(Scraper).scrape(ScrapeRequest("https://a.example.org/"))
+            with pytest.raises(KernelInUse):
+                await harness.__aenter__()
+        assert len(harness.calls) == 1
+        with pytest.raises(KernelNotRunning):
+            await harness.health()
+        with pytest.raises(KernelNotRunning):
+            await harness.fire("on_startup")
+
+
+async def test_a_point_that_is_none_was_never_fired(tmp_path: Path) -> None:
+    """A typo is told, and not counted as 0."""
+    async with _harness(tmp_path) as harness:
+        with pytest.raises(HookInvalid, match="pre_storage_wrte") as refused:
+            harness.fired("pre_storage_wrte")
+    assert "pre_storage_write" in refused.value.hint
+
+
+async def test_a_wrong_use_of_time_is_told(tmp_path: Path) -> None:
+    """A moment has a time zone, and time does not go back."""
+    with pytest.raises(CallInvalid, match="a datetime with a time zone"):
+        PluginHarness(ticking(tmp_path), ports=[Clock], now=datetime(2026, 1, 1))
+    async with PluginHarness(tmp_path / "ticking", ports=[Clock]) as harness:
+        with pytest.raises(CallInvalid, match="0 or more"):
+            await harness.advance(-1)
+
+
+async def test_two_plugins_at_once_may_both_be_moved_on(tmp_path: Path) -> None:
+    """The clock of the loop is one, and never goes back."""
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    async with (
+        PluginHarness(ticking(tmp_path / "one"), ports=[Clock]) as one,
+        PluginHarness(ticking(tmp_path / "two"), ports=[Clock]) as two,
+    ):
+        await one.advance(100)
+        await two.advance(100)
+    assert loop.time() >= before + 200
 
 
 async def test_a_port_of_ones_own_that_nobody_mocked_says_what_to_write(tmp_path: Path) -> None:

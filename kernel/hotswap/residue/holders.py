@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sys
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import _lru_cache_wrapper
 from types import FrameType
 from typing import Any
@@ -32,7 +32,7 @@ class Held:
     chain: tuple[str, ...] = ()
     """The holders, nearest first."""
     reason: bool = True
-    """Whether the object is a finding of its own: neither something known nor a bounded cache holds it."""
+    """Whether it is a finding of its own: neither something known nor a bounded cache nor what is excused holds it."""
     dependent: bool = False
     """Whether nothing but other objects that are looked at holds it."""
 
@@ -45,11 +45,13 @@ class Search:
         known: the ids of what is a finding already.
         others: the ids of all objects that are looked at.
         ignored: the ids of what holds them for the search itself.
+        excused: tells of a holder that what it holds is no finding for that.
     """
 
     known: Collection[int]
     others: Collection[int]
     ignored: Collection[int] = field(default=frozenset())
+    excused: Callable[[object], bool] = field(default=lambda holder: False)
 
     def holders(self, target: object) -> Held:
         """Return who holds ``target``: breadth first, so that the nearest reason is the one that is told."""
@@ -58,7 +60,7 @@ class Search:
         nodes: list[Any] = [target]  # one flat list, which is passed over: a tuple would be a holder itself
         parents = [-1]
         seen = {id(target)}
-        begin, dependent, cached = 0, False, False
+        begin, dependent, harmless = 0, False, False
         for _ in range(_FAR):
             end = len(nodes)
             for holder, child in self._step(nodes, begin, min(end, begin + _WIDE), seen):
@@ -66,8 +68,8 @@ class Search:
                     return Held(reason=False)
                 if id(holder) in self.others:
                     dependent = True
-                elif _is_bounded_cache(holder):
-                    cached = True
+                elif _is_bounded_cache(holder) or self.excused(holder):
+                    harmless = True
                 else:
                     nodes.append(holder)
                     parents.append(child)
@@ -80,7 +82,7 @@ class Search:
             return Held(sentence(_way(nodes, parents, len(nodes) - 1)))
         if (running := _running_with(nodes)) is not None:
             return Held((running,))
-        if cached:
+        if harmless:
             return Held(reason=False)
         return Held(dependent=True) if dependent else Held((UNSEEN,))
 

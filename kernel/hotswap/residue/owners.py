@@ -26,10 +26,12 @@ class Owners:
     Args:
         host: the kernel that is watched.
         plugins: ids to look at; empty: all.
+        outside: files that are nobody's of these, though they may lie in a plugin's folder: its tests.
     """
 
-    def __init__(self, host: Host, plugins: Collection[str] = ()) -> None:
+    def __init__(self, host: Host, plugins: Collection[str] = (), outside: Collection[str] = ()) -> None:
         self.host = host
+        self._outside = outside
         self._plugins = frozenset(plugins)
         self.loads: list[Load] = []
         self._last: dict[str, Load] = {}
@@ -122,7 +124,7 @@ class Owners:
             return [Code.of(module)]
         for path in _outwards(file, os.sep):
             if path in self._files:
-                return self._files[path]
+                return [each for each in self._files[path] if each.early or file not in self._outside]
         return []
 
     def author(self, value: object) -> Code | None:

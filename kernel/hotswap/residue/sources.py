@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from hotswap.residue.finding import Place
@@ -14,16 +14,18 @@ _MOST_FILES = 400
 
 
 class Sources:
-    """The Python files in some folders. They are read when they are first asked for."""
+    """The Python files in some folders, but for some. They are read when they are first asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, but: Collection[str] = ()) -> None:
+        self._but = but
         self._read: dict[Path, dict[tuple[str, bool], Place]] = {}
 
     def _places(self, folder: Path) -> dict[tuple[str, bool], Place]:
         """Return, by name, the first places where an attribute of that name is set (True) and used."""
         if folder not in self._read:
             places = self._read[folder] = {}
-            for file in sorted(folder.rglob("*.py"))[:_MOST_FILES]:
+            files = [each for each in sorted(folder.rglob("*.py")) if str(each) not in self._but]
+            for file in files[:_MOST_FILES]:
                 for name, is_set, place in _attributes(file):
                     places.setdefault((name, is_set), place)
         return self._read[folder]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from hotswap.residue.finding import Finding, Kind, Place
@@ -37,15 +37,15 @@ def left_modules(before: Collection[str], owners: Owners) -> Iterator[tuple[Find
             yield Finding(Kind.MODULE, load.plugin, name, place), getattr(module, "__dict__", None)
 
 
-def left_alive(owners: Owners, known: Collection[int]) -> Iterator[Finding]:
-    """Yield the objects that something keeps alive, unless that is the thing with one of the ids in ``known``.
+def left_alive(owners: Owners, known: Collection[int], excused: Callable[[object], bool]) -> Iterator[Finding]:
+    """Yield the objects that something keeps alive, unless that is ``excused`` or has one of the ids in ``known``.
 
     Of those that hold each other the one that is held from outside is named, and of an instance, its class and its
     module the first: the others go with it.
     """
     kept = [(load, each) for load in owners.left for each in load.kept if each.reference() is not None]
     objects = [each.reference() for _, each in kept]
-    search = Search(known, frozenset(map(id, objects)), frozenset((id(objects),)))
+    search = Search(known, frozenset(map(id, objects)), frozenset((id(objects),)), excused)
     settled: dict[int, int] = {}
     told: dict[int, tuple[str, ...]] = {}
     for number in sorted(range(len(objects)), key=lambda number: kept[number][1].rank)[:_MOST]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hotswap.residue.attributes import Attributes, patched
 from hotswap.residue.descriptors import descriptors, left_open
 from hotswap.residue.finding import Finding, Kind, Residue
 from hotswap.residue.load import Host, errors_in, host_of
+from hotswap.residue.outside import Outside
 from hotswap.residue.owners import Owners
 from hotswap.residue.processes import children, left_running
 from hotswap.residue.recorder import recorder
@@ -24,6 +25,8 @@ from hotswap.residue.workers import left_tasks, left_threads, left_timers
 
 if TYPE_CHECKING:
     from hotswap.kernel import Kernel
+
+Excused: TypeAlias = Callable[[object], bool]
 
 PATIENCE = 1.0
 """Seconds for which what is still ending is waited for: ``finally`` blocks, and threads on their way out."""
@@ -40,15 +43,19 @@ class Watch:
     Inside it, things are made a little more slowly: where each is made is remembered. See ``watching``.
     """
 
-    def __init__(self, kernel: Kernel | Host, plugins: tuple[str, ...], *, alone: bool, patience: float) -> None:
+    def __init__(
+        self, kernel: Kernel | Host, plugins: tuple[str, ...], *, alone: bool, patience: float, excused: Excused | None
+    ) -> None:
         self._host = host_of(kernel)
         self._plugins = plugins
         self._alone = alone
         self._patience = patience
+        self._excused = excused
 
     async def __aenter__(self) -> Watch:
         self._loop = asyncio.get_running_loop()
-        self._owners = Owners(self._host, self._plugins)
+        self._outside = Outside()
+        self._owners = Owners(self._host, self._plugins, self._outside.files)
         self._records = Records(self._owners.born)
         recorder.start(self._records)
         attach(self._loop)
@@ -123,7 +130,7 @@ class Watch:
         return None if not self._alone else closed[0].plugin if len(closed) == 1 else ""
 
     def _left(self) -> list[Finding]:
-        owners, sources, nobodys = self._owners, Sources(), self._nobodys
+        owners, sources, nobodys = self._owners, Sources(self._outside.files), self._nobodys
         found = list(changed_environment(self._environment, owners, self._records))
         if self._attributes is not None:
             changes = self._attributes.changes(owners)
@@ -138,10 +145,19 @@ class Watch:
             found.append(each)
             known.add(id(thing))
         found += (each for each, _ in self._patches)
-        return [*found, *left_alive(owners, known)]
+        return [*found, *left_alive(owners, known, self._is_excused)]
+
+    def _is_excused(self, holder: object) -> bool:
+        return self._excused is not None and (self._outside.holds(holder) or self._excused(holder))
 
 
-def watching(kernel: Kernel | Host, *plugins: str, alone: bool = False, patience: float = PATIENCE) -> Watch:
+def watching(
+    kernel: Kernel | Host,
+    *plugins: str,
+    alone: bool = False,
+    patience: float = PATIENCE,
+    excused: Excused | None = None,
+) -> Watch:
     """Return a residue check of a kernel: ``async with watching(kernel, "my-plugin") as watch: ...``.
 
     Open plugins, use them and close them within it, then ask ``await watch.residue()``. What plugins have that are open
@@ -153,8 +169,10 @@ def watching(kernel: Kernel | Host, *plugins: str, alone: bool = False, patience
         alone: nothing but plugins is at work in this process meanwhile. Then what cannot be traced to anybody counts
             too, such as a pipe, or a function of Python's own put in the place of another.
         patience: seconds for which to wait for what is ending by itself.
+        excused: plugins are looked at by a test, which may hold what it likes, as may the errors and the log that tell
+            of it, and whatever this says of a holder. None: what anybody holds of a plugin is left.
     """
-    return Watch(kernel, plugins, alone=alone, patience=patience)
+    return Watch(kernel, plugins, alone=alone, patience=patience, excused=excused)
 
 
 _ORDER = {each: number for number, each in enumerate(Kind)}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from pathlib import Path
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from attrs import evolve
 
-from hotswap.catalog import Found, discover
-from hotswap.errors import PluginNotFound, PortUnknown
+from hotswap.errors import KernelInUse, KernelNotRunning, PortUnknown, TeardownFailed
 from hotswap.generation import Generation, Provider
 from hotswap.handles import port_methods
 from hotswap.hooks import HookOutcome, Hooks
@@ -21,13 +20,13 @@ from hotswap.manifest import Manifest
 from hotswap.plan import Plan, Step
 from hotswap.port_directory import PortDirectory
 from hotswap.residue import Residue, watching
-from hotswap.resolver.model import Solution
-from hotswap.settings import Settings
 from hotswap.testing.run import Run
-from hotswap.trust import Grant, Trust
+from hotswap.testing.surroundings import MOCKS, find_plugin, port_named, settings_for, solved, stand_ins
+from hotswap.testing.time import ManualTime
+from hotswap.trust import Grant
 from hotswap.wiring import Wiring
 from hotswap_ports import Health, Port, ProgressEvent, Tool, ToolResult, Usage, Workflow, WorkflowResult
-from hotswap_ports.testing import Call, Mock, MockAI, mock_of, mocks
+from hotswap_ports.testing import Call, Mock, MockAI
 from hotswap_ports.testing.mocks import tokens_of
 
 P = TypeVar("P", bound=Port)
@@ -37,10 +36,11 @@ R = TypeVar("R")
 class PluginHarness:
     """Opens one plugin, and closes it at the end of the block: ``async with PluginHarness("my-plugin") as harness:``.
 
-    It is opened as a kernel opens it: settings are checked, constructors are given what they ask for, ``initialize``,
-    ``start`` and ``health`` run; at the end ``stop``, ``cleanup`` and the exit stack. A mock serves each port that its
-    manifest requires, and ``storage`` and ``ai`` where it may use its context's. What it left behind when it was
-    closed fails the test.
+    It is opened as a kernel opens it: settings are checked, what it says of the host, of Python, of distributions and
+    of ports has to fit, constructors are given what they ask for, ``initialize``, ``start`` and ``health`` run; at the
+    end its calls leave, then ``stop``, ``cleanup`` and the exit stack. A mock serves each port that its manifest
+    requires, and ``storage`` and ``ai`` where it may use its context's. The plugins that it depends on are not opened.
+    What it left behind when it was closed fails the test; what the test itself holds or has made does not.
 
     Args:
         plugin: its folder, its ``plugin.toml``, or the id of one that is installed.
@@ -49,14 +49,18 @@ class PluginHarness:
         trust: how far it is trusted.
         grants: as under ``[grants.<id>]`` in ``hotswap.toml``.
         environ: the environment that its ``env_vars`` are read from.
-        ports: port classes of one's own.
-        clock: seconds, for delays and limits of the mocks.
-        seed: of the module ``random``, whose state is put back at the end.
+        ports: port classes of one's own; those among ``mocks`` need not be said again.
+        now: what the clock on the wall says while the plugin is open: it stands still until ``advance`` moves it on.
+        seed: of the functions of the module ``random``, whose state is put back at the end.
+        timeout: seconds that each step of opening and closing may take, and calls to leave.
         residue: whether to look for what it leaves behind.
 
     Raises:
         PluginNotFound, ManifestInvalid: there is no such plugin, or it is not valid.
+        SettingsInvalid, CallInvalid: an argument is not what it should be.
         HotswapError, NotReady: it could not be opened, as a kernel would say it.
+        TeardownFailed: it did not close cleanly.
+        AssertionError: it left something behind.
     """
 
     def __init__(
@@ -69,29 +73,27 @@ class PluginHarness:
         grants: Mapping[str, Grant] | None = None,
         environ: Mapping[str, str] | None = None,
         ports: Iterable[type[Port]] = (),
-        clock: Callable[[], float] | None = None,
+        now: datetime | None = None,
         seed: int | None = None,
+        timeout: float = 10.0,
         residue: bool = True,
     ) -> None:
-        self._ports = PortDirectory(ports)
+        self._given = {port_named("PluginHarness(mocks=...)", each): mock for each, mock in (mocks or {}).items()}
+        self._ports = PortDirectory({*ports, *self._given})
         self.found = find_plugin(plugin)
         self.manifest: Manifest = self.found.manifest
-        self._settings = Settings(
-            enabled=(self.id,),
-            config={self.id: dict(config or {})},
-            trust={self.id: Trust.parse(trust)},
-            grants={self.id: dict(grants or {})},
-        )
+        self._settings = settings_for(self.id, timeout, config=config, trust=trust, grants=grants)
         methods = {each.PORT: [m.name for m in port_methods(each) if m.kind != "sync"] for each in self._ports}
         self.hooks = Hooks(methods)
         self._wiring = Wiring({}, self.hooks)
         self._life = Lifecycle(self._ports, self._wiring, self.hooks, environ or {})
-        self._given = {port.PORT: adapter for port, adapter in (mocks or {}).items()}
-        self._clock = clock
+        self._life.drain_timeout = timeout
+        self._time = ManualTime(now)
         self._seed = seed
         self._random_state: object = None
-        self._watch = watching(self._life, self.id) if residue else None
+        self._watch = watching(self._life, self.id, excused=lambda holder: type(holder) is Call) if residue else None
         self._mocks: dict[str, Port] = {}
+        self._is_open = False
 
     @property
     def id(self) -> str:
@@ -99,6 +101,10 @@ class PluginHarness:
         return self.found.id
 
     async def __aenter__(self) -> Self:
+        if self._is_open:
+            raise KernelInUse
+        self._is_open = True
+        self._time.start()
         if self._seed is not None:
             self._random_state = random.getstate()
             random.seed(self._seed)
@@ -107,8 +113,8 @@ class PluginHarness:
         try:
             self._put_mocks()
             await self._open()
-        except BaseException as error:
-            await self._end(type(error), error, error.__traceback__)
+        except BaseException:
+            await self._end()
             raise
         return self
 
@@ -116,48 +122,49 @@ class PluginHarness:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         errors = await self._life.close([self.id])
-        await self._end(kind, error, trace)
+        await self._end()
+        failed = TeardownFailed(errors) if errors else None
         if error is not None:
+            if failed is not None:
+                error.add_note(str(failed))
             return
-        if errors:
-            raise ExceptionGroup(f"{self.id} did not close cleanly", errors)
+        if failed is not None:
+            raise failed
         if self._watch is not None:
-            for each in self.calls:  # an error that a mock has noted came through frames of the plugin
-                if each.error is not None:
-                    each.error.__traceback__ = None
             left = await self._watch.residue()
             if left:
                 raise AssertionError(_told(left))
 
-    async def _end(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def _end(self) -> None:
+        self._is_open = False
         if self._watch is not None:
-            await self._watch.__aexit__(kind, error, trace)
+            await self._watch.__aexit__()
+        self._time.stop()
         if self._random_state is not None:
             random.setstate(cast("Any", self._random_state))
 
     def _put_mocks(self) -> None:
-        """Put a mock in force for each port that the plugin may ask for."""
-        capabilities = self.manifest.capabilities
-        of_context = {"storage": capabilities.storage_access, "ai": capabilities.llm_access}
-        wanted = [*(each.port for each in self.manifest.requires), *(name for name in of_context if of_context[name])]
-        for name in dict.fromkeys([*wanted, *self._given]):
-            port = self._ports.get(name, where=f"which {self.id} requires")
-            adapter: Any = self._given[name] if name in self._given else _mock(port)
-            if adapter is None:
-                continue
-            if isinstance(adapter, Mock) and self._clock is not None:
-                adapter.timing(self._clock)
-            self._mocks[name] = adapter
-            generation = Generation(Provider(name, "mock", "mock", port.VERSION), adapter, 0)
+        """Put in force what serves each port that the plugin may ask for."""
+        for port, adapter in stand_ins(self.manifest, self._given, self._ports):
+            self._mocks[port.PORT] = adapter
+            generation = Generation(Provider(port.PORT, MOCKS, MOCKS, port.VERSION), adapter, 0)
             self._wiring.switch([port], [generation], [])
 
     async def _open(self) -> None:
+        solution = solved(self.manifest, self._ports)
         step = Step("start", self.id, after=self.manifest.raw_version, reason="it is tested")
-        plan = Plan((step,), Solution(()), self._settings, {}, _providers(self._wiring, self._ports, self.manifest), 0)
+        plan = Plan((step,), solution, self._settings, {}, _providers(self._wiring, self._ports, self.manifest), 0)
         await self._life.apply(plan, {self.id: self.found})
         await self._life.tell(self._life.take_news())
+
+    def keep_quiet(self) -> None:
+        """Do not look for what is left: the test has failed, and whoever reports it holds what it was about."""
+        self._watch = None
+
+    def _open_for(self, what: str) -> None:
+        if not self._is_open:
+            hint = "Use it inside `async with PluginHarness(...) as harness:`."
+            raise KernelNotRunning(f"the harness of {self.id} is not open, so there is no {what}", hint)
 
     def get(self, port: Callable[..., P], name: str | None = None) -> P:
         """Return the live handle of what the plugin provides for a port; ``name`` where it has more than one.
@@ -166,7 +173,8 @@ class PluginHarness:
             PortUnknown: it provides nothing for that port.
             ProviderNotFound: it provides nothing of that name.
         """
-        asked = cast("type[Port]", port)
+        asked = port_named("get", port)
+        self._open_for(f"{asked.PORT} to get")
         names = [each.name for each in self.manifest.provides if each.port == asked.PORT]
         if not names:
             raise PortUnknown(asked.PORT, [each.port for each in self.manifest.provides], where="which was asked for")
@@ -177,8 +185,11 @@ class PluginHarness:
 
         Raises:
             PortUnknown: it needs no such port.
+            KernelNotRunning: it was never opened.
         """
-        asked = cast("type[Port]", port)
+        asked = port_named("mock", port)
+        if not self._mocks:
+            self._open_for("mock")
         try:
             return self._mocks[asked.PORT]
         except KeyError:
@@ -196,8 +207,20 @@ class PluginHarness:
         ai = self._mocks.get("ai")
         return ai.tokens if isinstance(ai, MockAI) else Usage()
 
+    async def advance(self, seconds: float) -> None:
+        """Let time pass for the plugin and its mocks: what waits goes on when it is due, one timer after the other.
+
+        The clock of the event loop is moved on, and stays ahead; the one on the wall too, where ``now`` was given.
+        ``time.monotonic`` is not. A time limit that the test itself has set goes off as well.
+
+        Raises:
+            CallInvalid: ``seconds`` is below 0.
+        """
+        await self._time.advance(seconds)
+
     async def health(self) -> Health:
         """Ask the plugin how it is."""
+        self._open_for("health")
         return await self._life.instances[self.id].health()
 
     async def fire(self, point: str, data: Mapping[str, Any] | None = None) -> HookOutcome:
@@ -207,10 +230,16 @@ class PluginHarness:
             HookAborted: one of them returned Abort.
             HookInvalid: there is no such point, or it belongs to the calls of a port: make such a call instead.
         """
+        self._open_for("hook")
         return await self.hooks.fire(point, data)
 
     def fired(self, point: str) -> int:
-        """Return how often handlers of the plugin have run at a point: ``pre_storage_write``, ``post_ai.complete``."""
+        """Return how often handlers of the plugin have run at a point: ``pre_storage_write``, ``post_ai.complete``.
+
+        Raises:
+            HookInvalid: there is no such point.
+        """
+        self.hooks.points.targets(point)
         count = self.hooks.record.counts.get((point, self.id))
         return 0 if count is None else count.calls
 
@@ -251,41 +280,6 @@ class PluginHarness:
         result = await work
         made = self.calls[before:]
         return Run(result, calls=made, tokens=tokens_of(made) if isinstance(self._mocks.get("ai"), MockAI) else Usage())
-
-
-def find_plugin(plugin: str | os.PathLike[str]) -> Found:
-    """Return a plugin by its folder, or by its id."""
-    path = Path(plugin)
-    is_path = isinstance(plugin, os.PathLike) or path.exists() or os.sep in str(plugin)
-    settings = Settings(enabled=(), paths=(path,) if is_path else ())
-    catalog = discover(settings, environ={**os.environ, "HOTSWAP_CACHE": "off"})
-    for each in catalog.problems if is_path else ():
-        if Path(path).absolute() in (each.path, each.path.parent):
-            raise each.error
-    if not is_path:
-        return catalog.get(str(plugin))
-    here = [each for each in catalog if each.door == "path"]
-    if len(here) != 1:
-        raise PluginNotFound(str(plugin), [each.id for each in here], looked_in=[str(path)])
-    return here[0]
-
-
-def _mock(port: type[Port]) -> Any:
-    usual = {each.mocked.PORT: each for each in (getattr(mocks, name) for name in mocks.__all__)}
-    made: Any = usual.get(port.PORT)
-    return made() if made is not None and made.mocked is port else mock_of(port, _Nothing(port))
-
-
-class _Nothing:
-    """The twin of a port that nobody has written one for: a rule has to answer."""
-
-    def __init__(self, port: type[Port]) -> None:
-        self._port = port
-
-    def __getattr__(self, name: str) -> Any:
-        port = self._port
-        rule = f'harness.mock({port.__name__}).on("{name}").answer(...)'
-        raise AssertionError(f"nobody answers {port.PORT}.{name}: say {rule}, or give mocks={{{port.__name__}: ...}}")
 
 
 def _providers(wiring: Wiring, ports: PortDirectory, manifest: Manifest) -> dict[str, tuple[str, ...]]:

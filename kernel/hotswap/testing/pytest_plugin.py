@@ -135,7 +135,7 @@ async def harness(request: pytest.FixtureRequest, hotswap_plugin: str) -> AsyncI
 async def kernel(request: pytest.FixtureRequest, hotswap_plugin: str, tmp_path: Path) -> AsyncIterator[Kernel]:
     """A kernel in a folder of its own with the plugin under test, and the plugin ``memory`` for all that it needs."""
     from hotswap import Kernel, Settings
-    from hotswap.testing.harness import find_plugin
+    from hotswap.testing.surroundings import find_plugin
     from hotswap.trust import Trust
 
     options = _marked(request)

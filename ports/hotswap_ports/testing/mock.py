@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -36,7 +35,7 @@ class Mock:
         self.twin = twin
         self._rules: list[Rule] = []
         self._calls: list[Call] = []
-        self._clock: Callable[[], float] = time.monotonic
+        self._clock: Callable[[], float] = lambda: asyncio.get_running_loop().time()
         self._sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 
     def __init_subclass__(cls) -> None:
@@ -106,7 +105,7 @@ class Mock:
     def timing(
         self, clock: Callable[[], float] | None = None, sleep: Callable[[float], Awaitable[object]] | None = None
     ) -> None:
-        """Take another clock (seconds) and another sleep for delays and limits."""
+        """Take another clock (seconds) and another sleep than the event loop's for delays and limits."""
         self._clock = clock or self._clock
         self._sleep = sleep or self._sleep
 
