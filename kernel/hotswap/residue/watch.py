@@ -108,11 +108,17 @@ class Watch:
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
             gc.collect()
-            ending = self._owners.alive or any(True for _ in self._busy())
+            ending = any(True for _ in self._busy()) or self._is_held()
             if not ending or self._loop.time() >= until:
                 return
             await asyncio.sleep(pause)  # other threads run meanwhile: one that is ending may hold something
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _is_held(self) -> bool:
+        """Return whether anything of what is closed is still alive, and nobody has an excuse for that."""
+        if not self._owners.alive or self._excused is None:
+            return self._owners.alive
+        return any(True for _ in left_alive(self._owners, (), self._is_excused))
 
     def _busy(self) -> Iterator[tuple[Finding, Any]]:
         """Yield what is still there and may end by itself, each with the object that it is about."""
