@@ -34,14 +34,14 @@ def markdown() -> str:
 
 def _port(port: type[Port]) -> Iterator[str]:
     yield f"## `{port.PORT}`: {port.__name__} {port.VERSION}\n"
-    yield f"{_text(port)}\n"
+    yield f"{text_of(port)}\n"
     if port.READS:
         yield f"Change nothing: {', '.join(f'`{each}`' for each in sorted(port.READS))}.\n"
     for method in port_methods(port):
         keyword = "def" if method.kind == "stream" else "async def"
         yield f"### `{port.__name__}.{method.name}`\n"
-        yield f"```python\n{keyword} {method.name}{_signature(method.function)}\n```\n"
-        yield f"{_text(method.function)}\n"
+        yield f"```python\n{keyword} {method.name}{signature_of(method.function)}\n```\n"
+        yield f"{text_of(method.function)}\n"
     yield f"### Values of `{port.PORT}`\n"
     module = sys.modules[port.__module__]
     for value in vars(module).values():
@@ -49,12 +49,14 @@ def _port(port: type[Port]) -> Iterator[str]:
             yield from _value(value)
 
 
-def _signature(function: object) -> str:
+def signature_of(function: object) -> str:
+    """Return how a function is called, without its self."""
     text = str(inspect.signature(function))  # type: ignore[arg-type] # a function, as port_methods found it
     return text.replace("'", "").replace("(self, ", "(").replace("(self)", "()")
 
 
-def _text(documented: object) -> str:
+def text_of(documented: object) -> str:
+    """Return the docstring of something as a page has it."""
     doc = inspect.getdoc(documented) or ""
     paragraphs = []
     for block in doc.replace("``", "`").split("\n\n"):
@@ -80,7 +82,7 @@ def _joined(block: str) -> list[str]:
 
 def _value(cls: type) -> Iterator[str]:
     yield f"#### `{cls.__name__}`\n"
-    yield f"{_text(cls)}\n"
+    yield f"{text_of(cls)}\n"
     notes = _attribute_docs(cls)
     lines = ["| field | type | default | meaning |", "|---|---|---|---|"]
     for each in attrs.fields(cls):

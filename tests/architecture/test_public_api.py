@@ -12,6 +12,7 @@ import hotswap
 import hotswap_ports
 from hotswap import port_reference
 from hotswap.hook_points import Points
+from hotswap.testing import reference as testing_reference
 
 SNAPSHOT = Path(__file__).parents[1] / "data" / "public_api.txt"
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
@@ -67,6 +68,11 @@ def test_all_is_sorted_and_true() -> None:
 def test_the_reference_of_the_ports_is_what_the_code_says() -> None:
     """docs/reference/ports.md is up to date: `python -m hotswap.port_reference > docs/reference/ports.md`."""
     assert (PAGES / "ports.md").read_text("utf-8") == port_reference.markdown()
+
+
+def test_the_reference_of_the_test_kit_is_what_the_code_says() -> None:
+    """docs/reference/testing.md is up to date: `python -m hotswap.testing.reference > docs/reference/testing.md`."""
+    assert (PAGES / "testing.md").read_text("utf-8") == testing_reference.markdown()
 
 
 def test_the_page_on_hooks_names_every_point() -> None:
