@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -52,6 +53,7 @@ def _port(port: type[Port]) -> Iterator[str]:
 def signature_of(function: object) -> str:
     """Return how a function is called, without its self."""
     text = str(inspect.signature(function))  # type: ignore[arg-type] # a function, as port_methods found it
+    text = re.sub(r"<function (\S+) at \w+>", r"\1", text)
     return text.replace("'", "").replace("(self, ", "(").replace("(self)", "()")
 
 
