@@ -14,7 +14,7 @@ from hotswap.catalog import discover
 from hotswap.changes import Changes
 from hotswap.clock import Ticking
 from hotswap.collecting import ComingUp
-from hotswap.errors import KernelInUse, KernelNotRunning, PortUnfilled, TeardownFailed
+from hotswap.errors import KernelInUse, KernelNotRunning, PortUnfilled, ProviderNotFound, TeardownFailed
 from hotswap.failover import Failover
 from hotswap.handles import port_methods
 from hotswap.health_watch import Timer
@@ -98,6 +98,7 @@ class Host:
         catalog = discover(self._settings, environ=self._environ)
         self._changes = Changes(self._settings, Planner(catalog, self._ports), self._lifecycle)
         self._wiring.unfilled = partial(_unfilled, self._changes, self._ports)
+        self._wiring.absent = partial(_absent, self._changes, self._ports)
         self._boot = Boot(self._changes, self._lifecycle, self._backoff)
         self._portal.open()
         self._trials = Trials(self._changes)
@@ -150,7 +151,7 @@ class Host:
             await trials.finish()
             errors = await self._lifecycle.close([each.id for each in changes.solution.plugins])
             self._wiring.slots.clear(KernelNotRunning("it was left"))
-            self._wiring.unfilled = PortUnfilled
+            self._wiring.unfilled, self._wiring.absent = PortUnfilled, ProviderNotFound
             return errors
         finally:
             self._ticking.stop()
@@ -170,3 +171,7 @@ class Host:
 
 def _unfilled(changes: Changes, ports: PortDirectory, port: str) -> PortUnfilled:
     return Report(changes, changes.lifecycle, ports).unfilled(port)
+
+
+def _absent(changes: Changes, ports: PortDirectory, port: str, name: str, known: Iterable[str]) -> ProviderNotFound:
+    return Report(changes, changes.lifecycle, ports).absent(port, name, known)

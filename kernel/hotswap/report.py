@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 import attrs
 
 from hotswap.catalog import trust_of
 from hotswap.changes import Changes
-from hotswap.errors import HotswapError, PluginNotFound, PortUnfilled
+from hotswap.errors import HotswapError, PluginNotFound, PortUnfilled, ProviderNotFound
 from hotswap.lifecycle import Lifecycle, Note
 from hotswap.port_directory import PortDirectory
 from hotswap.states import STUCK, Cause, PluginStatus, PortStatus, State, Why
@@ -112,6 +112,18 @@ class Report:
         wanted = {each: note for each, note in notes.items() if note is not None and note.state in STUCK}
         why = "; ".join(f"{each} is {note.state.value}: {note.reason}" for each, note in wanted.items())
         return PortUnfilled(port, [each for each in could if each not in wanted] or could, why=why)
+
+    def absent(self, port: str, name: str, known: Iterable[str]) -> ProviderNotFound:
+        """Return the error of a provider that is not open, with the plugin that could provide it and why it does not.
+
+        Args:
+            known: the names of those that are open.
+        """
+        for plugin in self._catalog.provider(port, name):
+            note = self._lifecycle.notes.get(plugin)
+            why = f"{plugin} is {note.state.value}: {note.reason}" if note is not None and note.state in STUCK else ""
+            return ProviderNotFound(port, name, known, why=why, plugin=plugin)
+        return ProviderNotFound(port, name, known)
 
     def why(self, plugin: str) -> Why:
         """Explain a plugin's state, down to the deepest cause.

@@ -45,6 +45,8 @@ class Switchboard:
         self.slots = slots
         self.unfilled: Callable[[str], HotswapError] = PortUnfilled
         """Makes the error of a port that nobody serves; the kernel's says who could, and why they do not."""
+        self.absent: Callable[[str, str, Iterable[str]], HotswapError] = ProviderNotFound
+        """Makes the error of a provider that is not open; the kernel's says who could be it, and why it is not."""
         self.settled = False
         """Set once the kernel is up: from then on the provider in use stays when another one comes."""
         self.unwell: dict[tuple[str, str], str] = {}
@@ -236,7 +238,7 @@ class Switchboard:
         """Return the provider of a name; where there is none, what makes the error: it looks for the nearest names."""
         port = slot.port.PORT
         found = self.providers(port).get(name) or self._lent.get((port, name))
-        return found or (lambda: ProviderNotFound(port, name, self.providers(port)))
+        return found or (lambda: self.absent(port, name, self.providers(port)))
 
     def _of_selection(self, slot: Slot) -> Generation | HotswapError:
         """Return what serves a port; for a plugin that provides the port itself, the best of the others."""

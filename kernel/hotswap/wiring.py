@@ -14,7 +14,7 @@ from dependency_injector import containers, providers
 
 from hotswap.config import Config, structure_config
 from hotswap.consumer import APPLICATION, Consumer
-from hotswap.errors import HotswapError, InjectionFailed, PortUnfilled, ProviderNotFound
+from hotswap.errors import HotswapError, InjectionFailed, PortUnfilled
 from hotswap.generation import Generation
 from hotswap.handles import port_methods
 from hotswap.hooks import Hooks, MethodHooks
@@ -137,7 +137,7 @@ class Wiring(Switchboard):
     ) -> HotswapError | None:
         """Return why none of the providers called ``names`` would serve a consumer."""
         if name is not None:
-            return None if name in names else ProviderNotFound(port, name, list(names))
+            return None if name in names else self.absent(port, name, names)
         if port in consumer.own:
             chosen = self.choose(port, consumer.others(port, names), consumer.plugin)
         else:

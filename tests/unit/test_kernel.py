@@ -97,6 +97,26 @@ async def test_a_port_without_a_provider_is_unfilled(tmp_path: Path) -> None:
             running.get(Clock, "nobody")
 
 
+async def test_a_provider_that_is_not_open_says_why(tmp_path: Path) -> None:
+    """By name, one whose plugin has failed says so, one that is not enabled how to enable it."""
+    greeter(tmp_path, "english")
+    greeter(tmp_path, "idle")
+    write_plugin(tmp_path, "broken", "1 / 0", provides={"greeter": "Hello"})
+    async with kernel(tmp_path, "english", "broken", ports={"greeter": ("english",)}) as running:
+        await running.health()
+        with pytest.raises(ProviderNotFound, match=r"broken is failed: PLUG-002.*division by zero") as failed:
+            running.get(Greeter, "broken")
+        assert failed.value.hint == "`hotswap why broken` says more."
+        with pytest.raises(ProviderNotFound, match=r"called 'idle'\.$") as idle:
+            running.get(Greeter, "idle")
+        assert idle.value.hint == "Enable it: `hotswap plugin enable idle`."
+        handle = running.get(Greeter, "english")
+        await running.disable("english")
+        with pytest.raises(ProviderNotFound) as disabled:
+            await handle.greet("x")
+        assert disabled.value.hint == "Enable it: `hotswap plugin enable english`."
+
+
 async def test_enable_opens_a_plugin_and_its_consumers_get_it(tmp_path: Path) -> None:
     """Enabling a plugin pulls in what it needs, in order, and its handles work at once."""
     greeter(tmp_path, "english")

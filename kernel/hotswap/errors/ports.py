@@ -69,12 +69,16 @@ class ProviderNotFound(HotswapError):
 
     code = "PLUG-025"
 
-    def __init__(self, port: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, port: str, name: str, known: Iterable[str], *, why: str = "", plugin: str = "") -> None:
         self.port = port
         self.name = name
         self.known = tuple(sorted(known))
+        self.plugin = plugin
+        """Id of the plugin that could provide it; empty where there is none."""
         hint = nearest(name, self.known) or f"Enabled providers of {port!r}: {', '.join(self.known) or 'none'}."
-        super().__init__(f"No enabled provider of {port!r} is called {name!r}.", hint)
+        if plugin:
+            hint = f"`hotswap why {plugin}` says more." if why else f"Enable it: `hotswap plugin enable {plugin}`."
+        super().__init__(f"No enabled provider of {port!r} is called {name!r}{f': {why}' if why else ''}.", hint)
 
 
 class InjectionFailed(HotswapError):
