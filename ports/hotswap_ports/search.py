@@ -85,7 +85,7 @@ def check_documents(documents: Sequence[Document]) -> None:
 
     Raises:
         InvalidRequest: an id is empty or stands twice, a text is no valid Unicode, a value of the metadata is no
-            scalar or not finite, or a vector is not made of finite float32 values.
+            scalar, not finite or too long, or a vector is not made of finite float32 values.
     """
     seen: set[str] = set()
     for each in documents:
@@ -100,10 +100,18 @@ def check_documents(documents: Sequence[Document]) -> None:
 
 
 def check_scalar(key: str, value: object) -> None:
-    """Raise InvalidRequest for what is neither a valid text, a finite number nor a truth value."""
+    """Raise InvalidRequest for what is neither a valid text, a finite number nor a truth value.
+
+    A number has at most the digits that Python writes out (4,300): any index may have to keep it as text.
+    """
     if isinstance(value, str):
         _unicode(value)
-    elif not isinstance(value, int) and not (isinstance(value, float) and math.isfinite(value)):
+    elif isinstance(value, int):
+        try:
+            str(value)
+        except ValueError as error:
+            raise InvalidRequest(f"The number under {key!r} is too long.") from error
+    elif not (isinstance(value, float) and math.isfinite(value)):
         raise InvalidRequest(f"Metadata are texts, finite numbers and truth values; what is under {key!r} is none.")
 
 
