@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +14,10 @@ import pytest
 from attrs import evolve
 
 from hotswap_adapters._sqlite import commits
-from hotswap_adapters._sqlite.commits import Commits
 from hotswap_adapters._sqlite.database import READERS, Database
 from hotswap_adapters.storage import sqlite
 from hotswap_adapters.storage.sqlite import SqliteStorage, SqliteStorageConfig
-from hotswap_ports import StoredValue, Unavailable
+from hotswap_ports import StoredValue
 from tests.contract import test_storage
 from tests.contract.breaks import Breaks, around, edit
 
@@ -323,17 +323,22 @@ def torn_put(patch: pytest.MonkeyPatch) -> None:
 
 @breaks.noticed_by("test_a_cancelled_call_takes_no_other_with_it")
 def cancelled_together(patch: pytest.MonkeyPatch) -> None:
-    """Where one of the writes that have gathered was cancelled, the others are dropped too."""
+    """Where one call is cancelled, those that wait at the same time are cancelled too."""
+    waiting: set[asyncio.Task[Any]] = set()
 
-    @around(patch, Commits, "_take")
-    def take(whole: Any, self: Commits) -> Any:
-        waiting = len(self._waiting)
-        jobs = whole(self)
-        if len(jobs) == waiting:
-            return jobs
-        for _, future in jobs:
-            future.set_exception(Unavailable("One of the others was cancelled."))
-        return []
+    @around(patch, Database, "_done")
+    async def done(whole: Any, self: Database, future: Any) -> Any:
+        task = asyncio.current_task()
+        assert task is not None
+        waiting.add(task)
+        try:
+            return await whole(self, future)
+        except asyncio.CancelledError:
+            for each in waiting - {task}:
+                each.cancel()
+            raise
+        finally:
+            waiting.discard(task)
 
 
 @breaks.noticed_by("test_what_was_stored_is_there_after_a_restart")
