@@ -64,6 +64,7 @@ class Hit:
     score: float
     """Higher is better: negated bm25 (lexical), cosine (vector), reciprocal rank fusion (hybrid)."""
     text: str
+    """The document's, whole."""
     snippet: str
     """A part of the text around the words that matched, plain, with ``…`` where it was cut."""
     metadata: Mapping[str, Scalar] = field(factory=dict)
@@ -158,7 +159,10 @@ def _unicode(text: object) -> str:
 
 
 class Search(Port):
-    """Indexes documents and finds them."""
+    """Indexes documents and finds them.
+
+    A call that is cancelled has happened wholly or not at all, and no other call is the worse for it.
+    """
 
     PORT: ClassVar[str] = "search"
     VERSION: ClassVar[str] = "1.0.0"
@@ -170,8 +174,10 @@ class Search(Port):
     async def index(self, documents: Sequence[Document]) -> int:
         """Add documents, all or none; one whose id is there already is replaced. Return how many were given.
 
+        Nobody ever finds some documents of a call and not the others.
+
         Raises:
-            InvalidRequest: an id is empty or twice in ``documents``.
+            InvalidRequest: an id is empty or twice in ``documents``, or check_documents refuses one of them.
             NotWritable: the disk is full or read-only.
         """
 
@@ -180,7 +186,8 @@ class Search(Port):
         """Find documents; no match is an empty result.
 
         Raises:
-            InvalidRequest: the query has neither text nor vector, lacks what its mode needs, or ``limit`` < 1.
+            InvalidRequest: the query has neither text nor vector, lacks what its mode needs, has a vector or a filter
+                that no document could have, or ``limit`` < 1.
             FeatureUnsupported: ``features.modes`` lacks the mode.
         """
 
