@@ -420,7 +420,8 @@ def vectors_in_memory_only(patch: pytest.MonkeyPatch) -> None:
 
     @around(patch, SqliteSearch, "__aexit__")
     async def leave(whole: Any, self: SqliteSearch, *exc_info: object) -> None:
-        await self._open_file.write(lambda connection: connection.execute("DELETE FROM vectors").rowcount)
+        if self._database is not None:
+            await self._database.write(lambda connection: connection.execute("DELETE FROM vectors").rowcount)
         await whole(self, *exc_info)
 
 
@@ -440,9 +441,9 @@ def written_when_closed(patch: pytest.MonkeyPatch) -> None:
 
 @breaks.noticed_by("test_it_behaves_as_a_guest_should")
 def held_loop(patch: pytest.MonkeyPatch) -> None:
-    """Vectors are compared on the event loop, which takes a while."""
+    """Documents are prepared on the event loop, which takes a while."""
 
-    @around(patch, SqliteSearch, "search")
-    async def search(whole: Any, self: SqliteSearch, query: SearchQuery) -> Any:
+    @around(patch, SqliteSearch, "index")
+    async def index(whole: Any, self: SqliteSearch, documents: Sequence[Document]) -> Any:
         time.sleep(0.3)
-        return await whole(self, query)
+        return await whole(self, documents)

@@ -16,6 +16,10 @@ ROOT = Path(__file__).parents[2]
 TWINS = (
     *faulty.STORAGES, *faulty.SEARCHES, *faulty.AIS, *faulty.SCRAPERS, *faulty.FORMATTERS, *faulty.WORKFLOWS,
 )  # fmt: skip
+OPTIONS = (
+    "-q --timeout=60 -o addopts=--import-mode=importlib "
+    "-p no:cacheprovider -p no:xdist -p no:asyncio -p tests.contract.once_caught"
+)
 MISTAKES = ("AttributeError", "ImportError", "NameError", "SyntaxError", "TypeError")
 """What a break raises that was itself written wrongly, or whose adapter has changed under it."""
 
@@ -34,9 +38,14 @@ def test_the_suites_catch_every_fault_that_is_known(tmp_path: Path) -> None:
 
 def _failures(report: Path) -> dict[str, list[str]]:
     """Run the faulty suite in a process of its own; return how the tests of each class failed."""
-    command = [sys.executable, "-m", "pytest", "tests/contract/faulty_suite.py", "-q", "-p", "no:cacheprovider"]
-    command += ["-p", "no:xdist", "-p", "no:asyncio", "-o", "addopts=--import-mode=importlib", "--timeout=60"]
-    command.append(f"--junitxml={report}")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "tests/contract/faulty_suite.py",
+        *OPTIONS.split(),
+        f"--junitxml={report}",
+    ]
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "COV_"))}
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout[-2000:] + done.stderr[-2000:]

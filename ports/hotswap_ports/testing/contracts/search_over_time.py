@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from hotswap_ports.search import Document, Search, SearchQuery
-from hotswap_ports.testing.contracts.conduct import leaves_nothing_behind, leaves_the_loop_free
+from hotswap_ports.testing.contracts.conduct import STEPS, ended_before, leaves_nothing_behind, leaves_the_loop_free
 from hotswap_ports.testing.contracts.search_examples import CAFE, HERON, TRAIN, ids, need, vector
 
 Reopen = Callable[[Search], AbstractAsyncContextManager[Search]]
@@ -73,23 +73,22 @@ class SearchOverTime:
         documents = [Document(f"{number}", f"heron {number}", vector(1, number)) for number in range(20)]
         names = [each.id for each in documents]
 
-        async def cancelled(call: Awaitable[int], steps: int) -> None:
-            task = asyncio.ensure_future(call)
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        async def ended(steps: int, call: Callable[[], Awaitable[int]]) -> bool:
+            whether = await ended_before(steps, call)
             await search.index([Document("beside", CAFE)])  # what was begun has had its time
             assert await search.count() in (1, 21)
             for mode in search.features.modes:
                 found = await search.search(SearchQuery("heron", vector(1, 0), mode, limit=100))
                 assert set(ids(found)) in (set(), set(names))
+            return whether
 
-        for steps in range(6):
-            await cancelled(search.index(documents), steps)
+        for steps in STEPS:
+            both = await ended(steps, lambda: search.index(documents))
             assert await search.index(documents) == 20
-            await cancelled(search.remove(names), steps)
+            both &= await ended(steps, lambda: search.remove(names))
             await search.remove(names)
+            if both:
+                break
 
     async def test_a_cancelled_call_takes_no_other_with_it(self, search: Search) -> None:
         """Of calls at the same time half are cancelled: the others do what they do, and return what they return."""

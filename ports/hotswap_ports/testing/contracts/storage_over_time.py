@@ -11,7 +11,7 @@ import pytest
 
 from hotswap_ports.errors import Conflict
 from hotswap_ports.storage import Storage
-from hotswap_ports.testing.contracts.conduct import leaves_nothing_behind, leaves_the_loop_free
+from hotswap_ports.testing.contracts.conduct import STEPS, ended_before, leaves_nothing_behind, leaves_the_loop_free
 
 Reopen = Callable[[Storage], AbstractAsyncContextManager[Storage]]
 
@@ -84,15 +84,13 @@ class StorageOverTime:
 
     async def test_a_cancelled_put_happened_or_did_not(self, storage: Storage) -> None:
         """Cancelled at any point, a put leaves the old value or the new one, and a storage that works."""
-        await storage.put("key", b"old")
-        for steps in range(6):
-            task = asyncio.ensure_future(storage.put("key", b"new" * 1000))
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        for steps in STEPS:
+            await storage.put("key", b"old")
+            ended = await ended_before(steps, lambda: storage.put("key", b"new" * 1000))
             await storage.put("beside", b"")  # what was begun has had its time
             assert await storage.get("key") in (b"old", b"new" * 1000)
+            if ended:
+                break
         await storage.put("key", b"last")
         assert await storage.get("key") == b"last"
 
@@ -116,17 +114,15 @@ class StorageOverTime:
 
     async def test_a_cancelled_delete_happened_or_did_not(self, storage: Storage) -> None:
         """Cancelled at any point, a delete leaves the whole value or nothing."""
-        for steps in range(6):
+        for steps in STEPS:
             version = await storage.put("key", b"value")
-            task = asyncio.ensure_future(storage.delete("key"))
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            ended = await ended_before(steps, lambda: storage.delete("key"))
             await storage.put("beside", b"")  # what was begun has had its time
             stored = await storage.read("key")
             assert stored is None or (stored.value, stored.version) == (b"value", version)
             assert (await storage.list("key")).keys == (() if stored is None else ("key",))
+            if ended:
+                break
 
     async def test_what_was_stored_is_there_after_a_restart(self, storage: Storage, reopen: Reopen | None) -> None:
         """A durable storage that is closed and opened again has every value, with its version, and counts on."""
