@@ -358,6 +358,17 @@ def metadata_as_text(patch: pytest.MonkeyPatch) -> None:
     edit(patch, SqliteSearch, "_find", {"json.loads(texts[number][1])": "json.loads(texts[number][1], parse_int=str)"})
 
 
+@breaks.noticed_by("test_any_changes_leave_what_was_indexed_last")
+def empty_texts_are_no_documents(patch: pytest.MonkeyPatch) -> None:
+    """A document without words is not kept."""
+    edit(
+        patch,
+        sqlite,
+        "_store",
+        {"numbered = list(enumerate(rows,": "numbered = list(enumerate([r for r in rows if r.text],"},
+    )
+
+
 @breaks.noticed_by("test_many_documents_at_once")
 def at_most_hundred(patch: pytest.MonkeyPatch) -> None:
     """No search gives more than 100 hits."""

@@ -17,7 +17,7 @@ from hotswap_adapters._sqlite import commits
 from hotswap_adapters._sqlite.database import READERS, Database
 from hotswap_adapters.storage import sqlite
 from hotswap_adapters.storage.sqlite import SqliteStorage, SqliteStorageConfig
-from hotswap_ports import StoredValue
+from hotswap_ports import Conflict, StoredValue
 from tests.contract import test_storage
 from tests.contract.breaks import Breaks, around, edit
 
@@ -312,6 +312,37 @@ def escaped_json(patch: pytest.MonkeyPatch) -> None:
     @around(patch, SqliteStorage, "put_json")
     async def put_json(whole: Any, self: SqliteStorage, key: str, value: Any, *, expect: int | None = None) -> int:
         return await self.put(key, json.dumps(value).encode(), expect=expect)
+
+
+@breaks.noticed_by("test_what_has_no_json_form_is_an_invalid_request")
+def nan_is_stored(patch: pytest.MonkeyPatch) -> None:
+    """NaN is written as Python does, which no other reader of JSON takes."""
+    edit(patch, SqliteStorage, "put_json", {"allow_nan=False": "allow_nan=True"})
+
+
+@breaks.noticed_by("test_bytes_that_are_no_json_are_invalid_content")
+def json_error_of_python(patch: pytest.MonkeyPatch) -> None:
+    """Bytes that are no JSON are a ValueError."""
+    edit(patch, SqliteStorage, "get_json", {"except ValueError as": "except LookupError as"})
+
+
+@breaks.noticed_by("test_any_calls_in_any_order_do_what_a_dict_would")
+def deleted_keys_are_not_free(patch: pytest.MonkeyPatch) -> None:
+    """A key that was deleted is there for those who expect it not to be."""
+    gone: set[str] = set()
+
+    @around(patch, SqliteStorage, "delete")
+    async def delete(whole: Any, self: SqliteStorage, key: str, *, expect: int | None = None) -> Any:
+        deleted = await whole(self, key, expect=expect)
+        if deleted:
+            gone.add(key)
+        return deleted
+
+    @around(patch, SqliteStorage, "put")
+    async def put(whole: Any, self: SqliteStorage, key: str, value: bytes, *, expect: int | None = None) -> Any:
+        if expect == 0 and key in gone:
+            raise Conflict(key, 0, 1)
+        return await whole(self, key, value, expect=expect)
 
 
 @breaks.noticed_by("test_a_cancelled_put_happened_or_did_not")

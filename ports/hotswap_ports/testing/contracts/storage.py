@@ -24,7 +24,8 @@ STEPS = strategies.lists(
         strategies.binary(max_size=20),
         strategies.sampled_from(("any", "right", "wrong", "none")),
     ),
-    max_size=25,
+    min_size=10,  # so that keys are met again: put, deleted, put
+    max_size=40,
 )
 """What to do, with which key and value, and which version is expected."""
 _runs = count()
