@@ -13,7 +13,7 @@ Work = Callable[[], Awaitable[object]]
 
 LONGEST_STEP = 0.2
 """Seconds. asyncio's own debug mode warns from 0.1 s on; twice that leaves room for a busy machine."""
-STEPS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377)
+STEPS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597, 2584, 4181)
 """After how many rounds of the event loop calls are cancelled, to meet them at all that they do."""
 CALLS = 8
 FILES = "/dev/fd" if os.path.isdir("/dev/fd") else None
