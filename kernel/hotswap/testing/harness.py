@@ -13,7 +13,6 @@ from attrs import evolve
 
 from hotswap.errors import KernelInUse, KernelNotRunning, PortUnknown, TeardownFailed
 from hotswap.generation import Generation, Provider
-from hotswap.handles import port_methods
 from hotswap.hooks import HookOutcome, Hooks
 from hotswap.lifecycle import Lifecycle
 from hotswap.manifest import Manifest
@@ -26,6 +25,7 @@ from hotswap.testing.time import ManualTime
 from hotswap.trust import Grant
 from hotswap.wiring import Wiring
 from hotswap_ports import Health, Port, ProgressEvent, Tool, ToolResult, Usage, Workflow, WorkflowResult
+from hotswap_ports.methods import port_methods
 from hotswap_ports.testing import Call, Mock, MockAI
 from hotswap_ports.testing.mocks import tokens_of
 
