@@ -10,9 +10,8 @@ from types import ModuleType
 
 import hotswap
 import hotswap_ports
-from hotswap import port_reference
+from hotswap import port_reference, testing_reference
 from hotswap.hook_points import Points
-from hotswap.testing import reference as testing_reference
 
 SNAPSHOT = Path(__file__).parents[1] / "data" / "public_api.txt"
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
@@ -71,7 +70,7 @@ def test_the_reference_of_the_ports_is_what_the_code_says() -> None:
 
 
 def test_the_reference_of_the_test_kit_is_what_the_code_says() -> None:
-    """docs/reference/testing.md is up to date: `python -m hotswap.testing.reference > docs/reference/testing.md`."""
+    """docs/reference/testing.md is up to date: `python -m hotswap.testing_reference > docs/reference/testing.md`."""
     assert (PAGES / "testing.md").read_text("utf-8") == testing_reference.markdown()
 
 

@@ -1,6 +1,6 @@
 """The reference of the test kit, written from its code: ``docs/reference/testing.md``.
 
-``python -m hotswap.testing.reference > docs/reference/testing.md`` writes it anew; a test holds the file to it.
+``python -m hotswap.testing_reference > docs/reference/testing.md`` writes it anew; a test holds the file to it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ What `pip install "hotswap[testing]"` gives those who write plugins and adapters
 | `hotswap_ports.testing` | mocks, cassettes, twins in memory, contract suites: without a kernel |
 | `hotswap plugin test` | the plugin's tests, which contracts it keeps, and what of its code was run |
 
-<!-- Generated: python -m hotswap.testing.reference > docs/reference/testing.md -->
+<!-- Generated: python -m hotswap.testing_reference > docs/reference/testing.md -->
 """
 _PYTEST = """## In pytest
 
