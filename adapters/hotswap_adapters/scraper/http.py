@@ -123,7 +123,7 @@ class HttpScraper(Scraper):
             max_redirects=self._config.max_redirects,
         )
         if self._fetcher is None:
-            raise RuntimeError("HttpScraper is not open: use `async with HttpScraper() as scraper`.")
+            raise Unavailable(f"{_NAME} is not open.", "Use it inside `async with`.")
         if self._robots is not None:
             errand.permit = self._robots.permit
         try:
