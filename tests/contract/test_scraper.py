@@ -78,10 +78,12 @@ def site_at(base: str, edit: object, **more: Any) -> Site:
 
 
 async def never_ending(_: Asked, writer: asyncio.StreamWriter) -> None:
-    """Send the beginning of a page, and no more."""
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 1000\r\n\r\n<p>Herons")
-    await writer.drain()
-    await asyncio.Event().wait()
+    """Send a page byte by byte, without an end; a client that has left is noticed."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 1000000\r\n\r\n<p>Herons")
+    while True:
+        writer.write(b"!")
+        await writer.drain()
+        await asyncio.sleep(0.01)
 
 
 def validated(body: str, etag: str) -> Any:

@@ -260,10 +260,10 @@ class AIContract(CompletionContract):
         long = " ".join(f"The {BIRDS[each % 5]} number {each} waits for fish in the river." for each in range(1500))
 
         async def work() -> None:
-            summary = await _outcome(ai.summarize(SummaryRequest((long,))))
+            summary = await _outcome(lambda: ai.summarize(SummaryRequest((long,))))
             assert not isinstance(summary, Summary) or 1 <= len(summary.sentences) <= 5
-            for call in (ai.key_phrases(long), ai.count_tokens(long)):
-                await _outcome(call)
+            await _outcome(lambda: ai.key_phrases(long))
+            await _outcome(lambda: ai.count_tokens(long))
 
         await leaves_the_loop_free(work)
 
@@ -367,22 +367,22 @@ class AIContract(CompletionContract):
         return works
 
 
-def _calls(ai: AIProvider, text: str) -> list[Awaitable[object]]:
+def _calls(ai: AIProvider, text: str) -> list[Work]:
     """Return a call of every method that takes a text."""
     return [
-        ai.summarize(SummaryRequest((text,))),
-        ai.key_phrases(text),
-        ai.classify(text, ("a", "b")),
-        ai.count_tokens(text),
-        ai.embed(EmbeddingRequest((text,))),
-        ai.complete(CompletionRequest((Message("user", text),))),
+        lambda: ai.summarize(SummaryRequest((text,))),
+        lambda: ai.key_phrases(text),
+        lambda: ai.classify(text, ("a", "b")),
+        lambda: ai.count_tokens(text),
+        lambda: ai.embed(EmbeddingRequest((text,))),
+        lambda: ai.complete(CompletionRequest((Message("user", text),))),
     ]
 
 
-async def _outcome(call: Awaitable[object]) -> object:
+async def _outcome(call: Work) -> object:
     """Return what a call gives, or its PortError; whatever else it raises is raised."""
     try:
-        return await call
+        return await call()
     except PortError as error:
         return error
 
@@ -392,6 +392,7 @@ def _places(summary: Summary, texts: tuple[str, ...]) -> list[tuple[int, int]]:
     places = []
     for sentence in summary.sentences:
         assert sentence.source is not None
+        assert 0 <= sentence.source < len(texts)
         place = " ".join(texts[sentence.source].split()).find(" ".join(sentence.text.split()))
         assert place >= 0
         places.append((sentence.source, place))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import product
 
-from hotswap_ports.testing.contracts.conduct import Work, leaves_nothing_behind
+from hotswap_ports.testing.contracts.conduct import CALLS, Work, leaves_nothing_behind
 
 ROUNDS = (0, 1, 2, 3, 5, 8, 13)
 """Rounds of the event loop after which a call is given up."""
@@ -21,10 +22,7 @@ async def ends_when_cancelled(call: Work) -> None:
     await call()
     whole = time.perf_counter() - begun
     for rounds in ROUNDS:
-        task = asyncio.ensure_future(call())
-        for _ in range(rounds):
-            await asyncio.sleep(0)
-        await _given_up(task)
+        await _given_up(await _begun(call, rounds))
     for share in SHARES:
         task = asyncio.ensure_future(call())
         await asyncio.wait({task}, timeout=whole * share)
@@ -32,16 +30,25 @@ async def ends_when_cancelled(call: Work) -> None:
 
 
 async def leaves_nothing_behind_when_cancelled(*calls: Work) -> None:
-    """Fail where calls that were cancelled on their way leave tasks, threads or open files."""
+    """Fail where each of many calls that are cancelled on their way leaves a task, a thread or an open file.
+
+    A pool of threads may grow first: those whose call was given up are at work still when the next call begins.
+    """
 
     async def cancelled() -> None:
-        for call in calls:
-            task = asyncio.ensure_future(call())
-            for _ in range(ROUNDS[-1]):
-                await asyncio.sleep(0)
-            await _given_up(task)
+        for call, rounds in product(calls, ROUNDS[2::2]):
+            await _given_up(await _begun(call, rounds))
 
+    for _ in range(CALLS):
+        await cancelled()
     await leaves_nothing_behind(cancelled)
+
+
+async def _begun(call: Work, rounds: int) -> asyncio.Future[object]:
+    task = asyncio.ensure_future(call())
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+    return task
 
 
 async def _given_up(task: asyncio.Future[object]) -> None:

@@ -36,12 +36,12 @@ PARTS = f"""<!doctype html>
 <p>{THIRD} <a href="#nest">Here</a>, <a href="mailto:ada@example.org">Ada</a>, <a href="binary.png?x=1">picture</a>.</p>
 </article></body></html>
 """
+PARAGRAPHS = 1500
 LONG = (
     "<!doctype html><html><head><title>Long</title></head><body><article><h1>Long</h1>"
-    + "".join(f"<p>Heron number {number} waits. {FIRST} {SECOND}</p>" for number in range(600))
+    + "".join(f"<p>Heron number {number} waits. {FIRST} {SECOND}</p>" for number in range(PARAGRAPHS))
     + "</article></body></html>"
 )
-LAST_OF_LONG = "Heron number 599 waits."
 
 
 @frozen

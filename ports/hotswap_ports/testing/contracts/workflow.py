@@ -212,13 +212,20 @@ class WorkflowContract:
         self, workflow: Workflow, inputs: Mapping[str, Any]
     ) -> None:
         """Whoever gives up a run on its way is told so, soon, and hears no more of it; other runs go on."""
+        heard: list[tuple[list[ProgressEvent], int]] = []
+
+        async def run() -> None:
+            events: list[ProgressEvent] = []
+            try:
+                await workflow.run(inputs, progress=events.append)
+            finally:
+                heard.append((events, len(events)))
+
         beside = asyncio.ensure_future(workflow.run(inputs))
-        events: list[ProgressEvent] = []
-        await ends_when_cancelled(lambda: workflow.run(inputs, progress=events.append))
-        told = len(events)
+        await ends_when_cancelled(run)
         self._check(await beside)
         self._check(await workflow.run(inputs))
-        assert len(events) == told
+        assert [len(events) for events, _ in heard] == [count for _, count in heard]
 
     async def test_a_cancelled_run_leaves_nothing_behind(self, workflow: Workflow, inputs: Mapping[str, Any]) -> None:
         """Runs that were given up leave neither tasks nor threads nor open files behind."""
