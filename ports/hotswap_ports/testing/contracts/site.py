@@ -36,7 +36,7 @@ PARTS = f"""<!doctype html>
 <p>{THIRD} <a href="#nest">Here</a>, <a href="mailto:ada@example.org">Ada</a>, <a href="binary.png?x=1">picture</a>.</p>
 </article></body></html>
 """
-PARAGRAPHS = 1500
+PARAGRAPHS = 1000
 LONG = (
     "<!doctype html><html><head><title>Long</title></head><body><article><h1>Long</h1>"
     + "".join(f"<p>Heron number {number} waits. {FIRST} {SECOND}</p>" for number in range(PARAGRAPHS))
