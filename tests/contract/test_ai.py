@@ -11,7 +11,7 @@ import pytest
 from hotswap_adapters.ai.extractive import ExtractiveAI, ExtractiveConfig
 from hotswap_adapters.ai.openai_compatible import OpenAICompatibleAI, OpenAICompatibleConfig
 from hotswap_ports.testing import AIContract
-from hotswap_ports.testing.contracts.ai import Reopen
+from hotswap_ports.testing.contracts.ai_over_time import Reopen
 from tests.integration.openai_server import CHAT_MODEL, EMBEDDING_MODEL, KEY, OpenAIServer, serving
 
 

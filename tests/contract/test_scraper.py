@@ -36,9 +36,9 @@ from hotswap_ports.testing.contracts.scraper import (
     PLAIN,
     SECOND,
     THIRD,
-    Reopen,
     Site,
 )
+from hotswap_ports.testing.contracts.scraper_over_time import Reopen
 from tests.integration.web import Asked, Reply, Web, serving
 
 PAGES = {
