@@ -52,7 +52,7 @@ class AIOverTime(CompletionContract):
 
     async def test_a_long_text_is_taken_or_refused(self, ai: AIProvider) -> None:
         """A book's chapter ends in an answer within its bounds or in a port error, and the event loop stays free."""
-        long = " ".join(f"The {BIRDS[each % 5]} number {each} waits for fish in the river." for each in range(1500))
+        long = " ".join(f"The {BIRDS[each % 5]} number {each} waits for fish in the river." for each in range(1000))
 
         async def work() -> None:
             summary = await outcome_of(lambda: ai.summarize(SummaryRequest((long,))))

@@ -94,7 +94,7 @@ class ScraperOverTime:
 
             async def given_up() -> None:
                 with pytest.raises(TimeoutError):
-                    await asyncio.wait_for(scraper.scrape(ScrapeRequest(stuck)), SHORT / 3)
+                    await asyncio.wait_for(scraper.scrape(ScrapeRequest(stuck)), SHORT / 6)
 
             await leaves_nothing_behind(given_up)
 
