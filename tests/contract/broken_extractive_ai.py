@@ -290,7 +290,7 @@ def on_the_loop(patch: pytest.MonkeyPatch) -> None:
 
     @around(patch, Encoder, "run")
     async def run(whole: Any, self: Any, work: Any) -> Any:
-        return work()
+        return [work() for _ in range(5)][-1]  # a machine may be too fast to show it with one
 
 
 @breaks.noticed_by("test_it_behaves_as_a_guest_should")
