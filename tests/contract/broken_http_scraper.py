@@ -7,13 +7,13 @@ import time
 from datetime import datetime
 from typing import Any
 
-import anyio.to_thread
 import pytest
 from attrs import evolve
 
 from hotswap_adapters.scraper import address, charset, content, fetch, html, http, media
 from hotswap_adapters.scraper.content import Links
 from hotswap_adapters.scraper.http import HttpScraper
+from hotswap_adapters.scraper.readers import Readers
 from hotswap_adapters.scraper.robots import Robots
 from hotswap_ports import (
     FeatureUnsupported,
@@ -366,10 +366,10 @@ def failing_together(patch: pytest.MonkeyPatch) -> None:
 def on_the_loop(patch: pytest.MonkeyPatch) -> None:
     """Pages are taken apart on the event loop."""
 
-    async def run_sync(work: Any, *given: Any, **how: Any) -> Any:
-        return [work(*given) for _ in range(3)][-1]  # a machine may be too fast to show it with one
+    async def run(self: Readers, work: Any) -> Any:
+        return [work() for _ in range(3)][-1]  # a machine may be too fast to show it with one
 
-    patch.setattr(anyio.to_thread, "run_sync", run_sync)
+    patch.setattr(Readers, "run", run)
 
 
 @breaks.noticed_by("test_a_long_page_is_read_whole")
