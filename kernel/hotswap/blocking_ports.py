@@ -73,10 +73,10 @@ class BlockingAIProvider(Protocol):
         """Return at most ``limit`` phrases, most telling first, no two the same but for case."""
 
     def models(self) -> tuple[ModelInfo, ...]:
-        """Return what can stand in a request's ``model``, the default first."""
+        """Return what can stand in a request's ``model``, of each kind the default first."""
 
     def stream(self, request: CompletionRequest) -> Stream[CompletionChunk]:
-        """Continue a conversation, piece by piece; closing the iterator ends the call."""
+        """Continue a conversation, piece by piece; closing the iterator, begun or not, ends the call."""
 
     def summarize(self, request: SummaryRequest) -> Summary:
         """Summarise texts; nothing in gives no sentences, never an invented one."""
@@ -169,7 +169,8 @@ class BlockingWorkflow(Protocol):
     def features(self) -> WorkflowFeatures: ...
 
     def run(self, inputs: Mapping[str, Any], *, progress: Progress | None = None) -> WorkflowResult:
-        """Do the job. ``progress`` is called on the event loop, often, and must return at once."""
+        """Do the job. ``progress`` is called on the event loop, often and only during the run, and must return at
+        once."""
 
 
 class BlockingPorts(ABC):

@@ -42,15 +42,19 @@ class CompletionRequest:
     model: str | None = None
     """None: the provider's default."""
     max_tokens: int | None = None
-    """Most tokens to generate."""
+    """Most tokens to generate; an answer that was cut off for it has ``finish_reason`` ``length``."""
     temperature: float | None = None
     """0 to 2; None: the provider's default."""
     stop: tuple[str, ...] = ()
+    """Texts at which the answer ends; they are no part of it."""
     seed: int | None = None
     json_schema: Mapping[str, Any] | None = None
-    """A JSON Schema that the answer has to satisfy."""
+    """A JSON Schema that the answer has to satisfy.
+
+    Where ``features.json_schema`` is False, FeatureUnsupported, or InvalidContent for an answer that does not.
+    """
     timeout: float = 120.0
-    """Seconds for the whole call; for a stream, to its first chunk and between two chunks."""
+    """Seconds for the whole call, above 0; for a stream, to its first chunk and between two chunks."""
 
 
 @frozen
@@ -121,6 +125,7 @@ class SummaryRequest:
 
     texts: tuple[str, ...]
     max_sentences: int = 5
+    """At least 1."""
     focus: str | None = None
     """A question: what does not bear on it is left out."""
 
@@ -185,7 +190,8 @@ class AIProvider(Port):
     """Understands and, where ``features.generative``, writes text.
 
     All methods may raise ``InvalidRequest`` (an unknown model, a bad parameter), ``RateLimited``, ``TimedOut``,
-    ``Refused`` (credentials) and ``Unavailable``.
+    ``Refused`` (credentials) and ``Unavailable`` (also where the provider is not open). A call that is cancelled ends
+    as cancelled, and no other call with it.
     """
 
     PORT: ClassVar[str] = "ai"
@@ -206,7 +212,7 @@ class AIProvider(Port):
 
     @abstractmethod
     def stream(self, request: CompletionRequest) -> AsyncIterator[CompletionChunk]:
-        """Continue a conversation, piece by piece; closing the iterator ends the call.
+        """Continue a conversation, piece by piece; closing the iterator, begun or not, ends the call.
 
         Raises (at the first piece):
             FeatureUnsupported: the provider is not generative.
@@ -222,11 +228,21 @@ class AIProvider(Port):
 
     @abstractmethod
     async def summarize(self, request: SummaryRequest) -> Summary:
-        """Summarise texts; nothing in gives no sentences, never an invented one."""
+        """Summarise texts; nothing in gives no sentences, never an invented one.
+
+        Raises:
+            InvalidRequest: ``max_sentences`` < 1.
+        """
 
     @abstractmethod
     async def key_phrases(self, text: str, *, limit: int = 10) -> tuple[KeyPhrase, ...]:
-        """Return at most ``limit`` phrases, most telling first, no two the same but for case."""
+        """Return at most ``limit`` phrases, most telling first, no two the same but for case.
+
+        Without ``features.generative`` each stands in the text, but for case; a text without words has none.
+
+        Raises:
+            InvalidRequest: ``limit`` < 1.
+        """
 
     @abstractmethod
     async def classify(self, text: str, labels: tuple[str, ...]) -> tuple[Label, ...]:
@@ -238,7 +254,7 @@ class AIProvider(Port):
 
     @abstractmethod
     async def models(self) -> tuple[ModelInfo, ...]:
-        """Return what can stand in a request's ``model``, the default first."""
+        """Return what can stand in a request's ``model``, of each kind the default first."""
 
     @abstractmethod
     async def count_tokens(self, text: str) -> int:

@@ -62,7 +62,7 @@ class Page:
     """What was read from a URL."""
 
     url: str
-    """Where the content was found, after redirects."""
+    """Where the content was found, after redirects; links are relative to that."""
     text: str
     """The main text, plain, paragraphs separated by a blank line; empty for a folder or an unchanged page.
 
@@ -79,7 +79,7 @@ class Page:
     published: str | None = None
     """ISO 8601 date where the page says so."""
     fetched_at: datetime | None = None
-    """Aware, UTC."""
+    """When it was read. Aware, UTC."""
     size: int = 0
     """Bytes of the body after decompression."""
     fingerprint: Fingerprint = Fingerprint()
@@ -87,7 +87,7 @@ class Page:
 
 
 class Scraper(Port):
-    """Reads pages."""
+    """Reads pages. A call that is cancelled ends as cancelled, and no other call with it."""
 
     PORT: ClassVar[str] = "scraper"
     VERSION: ClassVar[str] = "1.0.0"
@@ -101,12 +101,12 @@ class Scraper(Port):
 
         Raises:
             FeatureUnsupported: scripts are asked for, or the URL's scheme, and ``features`` has them not.
-            InvalidRequest: the URL is malformed.
+            InvalidRequest: the URL is malformed; ``timeout`` or ``max_bytes`` is not above 0.
             NotFound: there is nothing at that URL (404, 410, no such file).
             Refused: robots.txt or the server forbids it (401, 403).
             RateLimited: the server keeps saying 429.
             TooLarge: the body exceeds ``max_bytes``.
             TimedOut: it took longer than ``timeout``.
             InvalidContent: the body is no text (a binary file).
-            Unavailable: the host cannot be reached, or fails (5xx).
+            Unavailable: the host cannot be reached, or fails (5xx); or the scraper is not open.
         """

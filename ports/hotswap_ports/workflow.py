@@ -21,6 +21,7 @@ class InputSpec:
     type: Literal["text", "integer", "number", "flag"] = "text"
     help: str = ""
     default: Any = None
+    """What stands for the input where it is left out."""
     positional: bool = False
     """Arguments without a name; there is at most one such input, and it takes a tuple of texts."""
     required: bool = False
@@ -43,6 +44,7 @@ class ProgressEvent:
     step: str
     """What is being done now: ``read``, ``embed``."""
     done: int
+    """Grows, within a step, and does not pass ``total``."""
     total: int | None = None
     """None: not known yet."""
     item: str = ""
@@ -74,7 +76,10 @@ class WorkflowResult:
 
 
 class Workflow(Port):
-    """A job that is made of calls to other ports."""
+    """A job that is made of calls to other ports.
+
+    A run that is cancelled ends as cancelled, and no other run with it.
+    """
 
     PORT: ClassVar[str] = "workflow"
     VERSION: ClassVar[str] = "1.0.0"
@@ -83,9 +88,9 @@ class Workflow(Port):
 
     @abstractmethod
     async def run(self, inputs: Mapping[str, Any], *, progress: Progress | None = None) -> WorkflowResult:
-        """Do the job. ``progress`` is called on the event loop, often, and must return at once.
+        """Do the job. ``progress`` is called on the event loop, often and only during the run, and must return at once.
 
         Raises:
-            InvalidRequest: an input is missing, unknown or of the wrong type.
+            InvalidRequest: an input is missing, unknown, of the wrong type or none of its ``choices``.
             PortError: nothing of what was asked for could be done.
         """

@@ -57,6 +57,7 @@ class Break:
             raise LookupError(f"{self.name}: {self.held.__name__} has no {self.noticed_by}")
         others = {each: None for each in tests if each != self.noticed_by}
         body = {"broken": pytest.fixture(autouse=True)(broken), "__doc__": replace.__doc__, **others}
+        body["pytestmark"] = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # left open
         return type(f"Test{self.name}", (self.held,), body)
 
 

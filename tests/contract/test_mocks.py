@@ -8,6 +8,7 @@ import pytest
 
 from hotswap_ports.testing import (
     AIContract,
+    Call,
     FormatterContract,
     MemoryScraper,
     MockAI,
@@ -39,9 +40,14 @@ class TestMockAIThatIsToldAText(AIContract):
     @pytest.fixture
     def ai(self) -> MockAI:
         mock = MockAI()
-        mock.on("stream").answer("In the river.")
-        mock.on("complete", lambda call: call.arguments["request"].model is None).answer("In the river.")
+        for method in ("complete", "stream"):
+            mock.on(method, _asks_for_text).answer("In the river.")
         return mock
+
+
+def _asks_for_text(call: Call) -> bool:
+    request = call.arguments["request"]
+    return request.model is None and request.json_schema is None
 
 
 class TestMockScraper(ScraperContract):

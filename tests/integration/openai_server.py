@@ -68,10 +68,10 @@ class OpenAIServer:
         body, response = await self._begin(request)
         if response is not None:
             return response
-        text = self.answer(body)
+        text, ended = cut(self.answer(body), body)
         if body.get("stream"):
-            return self.stream(events(text, usage=bool(body.get("stream_options"))))
-        return JSONResponse(completion(text))
+            return self.stream(events(text, with_usage=bool(body.get("stream_options")), **ended))
+        return JSONResponse(completion(text, **ended))
 
     async def _embeddings(self, request: Request) -> Response:
         body, response = await self._begin(request)
@@ -119,12 +119,30 @@ def completion(text: str | None, reason: str = "stop", **changes: Any) -> dict[s
         "created": 1,
         "model": CHAT_MODEL,
         "choices": [{"index": 0, "message": message, "finish_reason": reason}],
-        "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
+        "usage": counts(),
     }
     return body | changes
 
 
-def events(text: str, *, usage: bool = True, reason: str | None = "stop") -> list[str]:
+def cut(text: str, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return an answer as far as the stop texts and the most tokens let it come, and how it ended, if not by itself.
+
+    A token is a word here.
+    """
+    for stop in body.get("stop", ()):
+        text = text.partition(stop)[0]
+    most, pieces = body.get("max_tokens", 1 << 30), re.findall(r"\s*\S+", text)
+    return (text, {}) if len(pieces) <= most else ("".join(pieces[:most]), {"reason": "length", "usage": counts(most)})
+
+
+def counts(made: int = 7) -> dict[str, int]:
+    """Return what the service says that a call used."""
+    return {"prompt_tokens": 11, "completion_tokens": made, "total_tokens": 11 + made}
+
+
+def events(
+    text: str, *, with_usage: bool = True, reason: str | None = "stop", usage: dict[str, int] | None = None
+) -> list[str]:
     """Return the events of a streamed answer, word by word."""
     base = {"id": "c-1", "object": "chat.completion.chunk", "created": 1, "model": CHAT_MODEL}
 
@@ -135,9 +153,8 @@ def events(text: str, *, usage: bool = True, reason: str | None = "stop") -> lis
     found += [choice({"content": piece}) for piece in re.findall(r"\s*\S+|\s+", text)]
     if reason is not None:
         found.append(choice({}, reason))
-        if usage:
-            counts = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-            found.append(json.dumps(base | {"choices": [], "usage": counts}))
+        if with_usage:
+            found.append(json.dumps(base | {"choices": [], "usage": usage or counts()}))
         found.append("[DONE]")
     return found
 
@@ -166,23 +183,34 @@ def sensible_answer(body: dict[str, Any]) -> str:
     """Answer prompts of the adapter as an obedient model would, and anything else in a few words."""
     asked = body["messages"][-1]["content"]
     data = data_of(body)
+    if wanted := body.get("response_format", {}).get("json_schema", {}).get("schema", {}).get("properties"):
+        return json.dumps(dict.fromkeys(wanted, "the river"))
     if "Summarise" in asked:
         most = int(re.findall(r"at most (\d+) sentences", asked)[-1])
-        return json.dumps(re.split(r"(?<=[.!?])\s+", data)[:most])
+        focus = re.findall(r"bears on this question: (\".*?\")\. If", asked)
+        bears = words(json.loads(focus[-1])) if focus else None
+        sentences = re.split(r"(?<=[.!?])\s+", data)
+        return json.dumps([each for each in sentences if bears is None or bears & words(each)][:most])
     if "key phrases" in asked:
         most = int(re.findall(r"at most (\d+) key phrases", asked)[-1])
-        words = list(dict.fromkeys(each.lower() for each in re.findall(r"\w{4,}", data)))
-        return "Here you are:\n```json\n" + json.dumps(words[:most]) + "\n```"
+        found = list(dict.fromkeys(re.findall(r"\w{4,}", data)))
+        return "Here you are:\n```json\n" + json.dumps(found[:most]) + "\n```"
     if "these labels" in asked:
-        labels = json.loads(re.findall(r"fits the text: (\[.*?\])", asked)[-1])
-        return json.dumps([1 / (1 + at) for at in range(len(labels))])
+        labels = json.loads(re.findall(r"fits the text: (\[.*\])\. Answer", asked)[-1])
+        return json.dumps([len(words(each) & words(data)) / (1 + len(words(each))) for each in labels])
     return "In the shallow river. 鷺 — naïve 🙂"
+
+
+def words(text: str) -> set[str]:
+    """Return the longer words of a text."""
+    return {each.casefold() for each in re.findall(r"\w{4,}", text)}
 
 
 @contextmanager
 def reserved(server: OpenAIServer) -> Iterator[socket.socket]:
     """Keep a free port of loopback for a server that is not there yet: until it is, connections are refused."""
-    with socket.socket() as listener:
+    # Named, the protocol makes asyncio send at once: else each answer waits 40 ms for an acknowledgement.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         server.url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         yield listener

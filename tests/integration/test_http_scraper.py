@@ -300,8 +300,9 @@ async def test_it_must_be_opened(web: Web) -> None:
     scraper = HttpScraper(QUICK)
     async with scraper:
         pass
-    with pytest.raises(RuntimeError, match="async with"):
+    with pytest.raises(Unavailable) as refusal:
         await scraper.scrape(ScrapeRequest(f"{web.base}/page"))
+    assert "async with" in refusal.value.hint
     await web.until_closed()
 
 

@@ -309,7 +309,7 @@ class TestStream:
 
     async def test_a_server_that_counts_nothing_is_fine(self, ai: OpenAICompatibleAI, server: OpenAIServer) -> None:
         """Usage is estimated there."""
-        server.script.append(always(server.stream(events("word " * 36, usage=False))))
+        server.script.append(always(server.stream(events("word " * 36, with_usage=False))))
         usage = (await collect(ai))[-1].usage
         assert usage is not None
         assert (usage.output_tokens, usage.cost_usd) == (50, None)

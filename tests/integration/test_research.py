@@ -86,6 +86,14 @@ class TestContract(WorkflowContract):
     def inputs(self, docs: Path) -> Mapping[str, Any]:
         return {"sources": (str(docs),), "ask": "Which sentence is about beta?"}
 
+    @pytest.fixture
+    def partly(self, docs: Path) -> Mapping[str, Any]:
+        return {"sources": (str(docs / "a.md"), str(docs / "missing.md"), str(docs / "picture.png"))}
+
+    @pytest.fixture
+    def hopeless(self, docs: Path) -> Mapping[str, Any]:
+        return {"sources": (str(docs / "missing.md"), "http://127.0.0.1:1/")}
+
 
 async def test_files_folders_and_pages_make_one_report(web: Web, docs: Path, tmp_path: Path) -> None:
     """What is read of each kind stands in one Markdown document that links back, word for word from its sources."""

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from hotswap_plugins.research import Research, ResearchConfig
+from hotswap_plugins.research import ResearchConfig
 from hotswap_ports import (
     Completion,
     CompletionRequest,
@@ -25,7 +25,7 @@ from hotswap_ports import (
     Unavailable,
 )
 from hotswap_ports.search import Mode
-from hotswap_ports.testing import MemoryScraper, WorkflowContract
+from hotswap_ports.testing import MemoryScraper
 from tests.research_twins import Bench, RecordingAI, paragraphs
 
 HERONS = "Herons wade in shallow rivers. They wait for fish. A heron stands still for an hour."
@@ -40,16 +40,6 @@ def bench() -> Bench:
     made.put("https://h.example/eggs", "Heron eggs are pale blue.", title="Eggs")
     made.put("https://t.example/", TRAINS, title="Trains")
     return made
-
-
-class TestContract(WorkflowContract):
-    @pytest.fixture
-    def workflow(self, bench: Bench) -> Research:
-        return bench.research()
-
-    @pytest.fixture
-    def inputs(self) -> dict[str, Any]:
-        return {"sources": ("https://h.example/", "https://t.example/"), "ask": "What do herons wait for?"}
 
 
 def test_the_manifest_and_the_settings_class_agree() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from datetime import UTC, datetime
 
@@ -10,6 +12,7 @@ import pytest
 from hotswap_adapters.scraper.address import absolute, parse, scheme_of, shown
 from hotswap_adapters.scraper.content import read
 from hotswap_adapters.scraper.politeness import Lanes, Limits
+from hotswap_adapters.scraper.readers import READERS, Readers
 from hotswap_adapters.scraper.retry import seconds_of
 from hotswap_ports.errors import InvalidRequest
 from hotswap_ports.scraper import Page
@@ -139,3 +142,37 @@ def test_a_key_in_a_query_is_not_logged(caplog: pytest.LogCaptureFixture) -> Non
     with caplog.at_level("DEBUG"):
         read(b"<html></html>", "text/html", None, "https://example.org/?api_key=k123", {"https"})
     assert "k123" not in caplog.text
+
+
+async def test_a_place_is_free_when_its_work_has_ended() -> None:
+    """Who gives up is let go at once; the thread that works on keeps its place, and nobody else's is taken."""
+    readers, begun, gate = Readers(), threading.Semaphore(0), threading.Event()
+
+    def work() -> bool:
+        begun.release()
+        return gate.wait(10)
+
+    calls = [asyncio.ensure_future(readers.run(work)) for _ in range(READERS + 1)]
+    for _ in range(READERS):
+        await asyncio.to_thread(begun.acquire)
+    for call in calls:
+        call.cancel()
+    assert all(
+        isinstance(each, asyncio.CancelledError) for each in await asyncio.gather(*calls, return_exceptions=True)
+    )
+    later = [asyncio.ensure_future(readers.run(lambda: "read")) for _ in range(READERS + 1)]
+    assert (await asyncio.wait(later, timeout=0.05))[0] == set()
+    gate.set()
+    assert await asyncio.gather(*later) == ["read"] * (READERS + 1)
+
+
+async def test_a_call_that_is_cancelled_before_a_thread_took_it_up_keeps_no_place() -> None:
+    """However many calls are given up as soon as they began, the next one is served."""
+    readers = Readers()
+    for rounds in range(5 * READERS):
+        call = asyncio.ensure_future(readers.run(int))
+        for _ in range(rounds // READERS):
+            await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+    assert await asyncio.wait_for(readers.run(lambda: "read"), 10) == "read"

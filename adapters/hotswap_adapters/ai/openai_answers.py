@@ -29,7 +29,7 @@ def check(request: CompletionRequest) -> None:
         raise InvalidRequest(f"max_tokens must be at least 1, not {request.max_tokens}.")
     if request.temperature is not None and not 0 <= request.temperature <= 2:
         raise InvalidRequest(f"temperature must lie in 0 to 2, not {request.temperature}.")
-    if request.timeout <= 0:
+    if not request.timeout > 0:  # nan is no time either
         raise InvalidRequest(f"timeout must be more than 0 s, not {request.timeout}.")
 
 

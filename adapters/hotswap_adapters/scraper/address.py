@@ -59,12 +59,12 @@ def parse(url: str) -> Address:
     Raises:
         InvalidRequest: it is malformed.
     """
-    cleaned = quote(_REMOVED.sub("", url.strip()), safe=_SAFE)
     try:
+        cleaned = quote(_REMOVED.sub("", url.strip()), safe=_SAFE)
         parts = urlsplit(cleaned)
         scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
         host = _ascii_host(unquote(host))
-    except ValueError as error:
+    except ValueError as error:  # UnicodeEncodeError is one: half of a surrogate pair has no bytes
         raise InvalidRequest(f"The URL {shown(url)!r} is malformed: {error}.") from error
     if not host or port == 0:
         raise InvalidRequest(f"The URL {shown(url)!r} is malformed: it names no host and port.")

@@ -16,11 +16,11 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import url2pathname
 
 import anyio
-import anyio.to_thread
 from attrs import evolve, frozen
 
 from hotswap_adapters.scraper import content, media
 from hotswap_adapters.scraper.address import scheme_of, shown
+from hotswap_adapters.scraper.readers import Readers
 from hotswap_ports.errors import (
     FeatureUnsupported,
     InvalidContent,
@@ -36,7 +36,6 @@ from hotswap_ports.scraper import Fingerprint, Link, Page, Scraper, ScrapeReques
 FOLDER = "inode/directory"
 SCHEMES = frozenset({"file"})
 LINKED = frozenset({"file", "http", "https"})
-READERS = 2  # threads: extraction holds the interpreter most of the time, so more would only starve the event loop
 
 _NAME = "file-scraper"
 _PIECE = 1 << 20
@@ -88,15 +87,14 @@ class FileScraper(Scraper):
         self._skip = frozenset(config.skip)
         self._roots = tuple(Path(os.path.realpath(os.path.expanduser(root))) for root in config.roots)
         self._clock = clock
-        self._readers = anyio.CapacityLimiter(READERS)
+        self._readers = Readers()
 
     async def scrape(self, request: ScrapeRequest) -> Page:
         """Read one file or folder, as the port says."""
         path = _path(request)
-        read = partial(self._read, path, request)
         try:
             with anyio.fail_after(request.timeout):
-                return await anyio.to_thread.run_sync(read, abandon_on_cancel=True, limiter=self._readers)
+                return await self._readers.run(partial(self._read, path, request))
         except TimeoutError as error:
             raise TimedOut(
                 f"Reading {_text(path)}", request.timeout, "Raise the timeout, or give a smaller file."
@@ -201,10 +199,10 @@ def _path(request: ScrapeRequest) -> str:
     try:
         parts = urlsplit(request.url)
         host = parts.hostname or ""
-    except ValueError as error:
+        # A file's name is bytes on POSIX, not always UTF-8's, and not always in what the locale takes for text.
+        path = url2pathname(parts.path) if os.name == "nt" else os.fsdecode(unquote_to_bytes(parts.path))
+    except ValueError as error:  # UnicodeEncodeError is one: half of a surrogate pair has no bytes
         raise InvalidRequest(f"The URL {shown(request.url)!r} is malformed: {error}.") from error
-    # A file's name is bytes on POSIX, not always UTF-8's, and not always in what the locale takes for text.
-    path = url2pathname(parts.path) if os.name == "nt" else os.fsdecode(unquote_to_bytes(parts.path))
     if host not in ("", "localhost") or not os.path.isabs(path) or "\0" in path:
         raise InvalidRequest(
             f"The URL {shown(request.url)!r} names no absolute path on this machine.", "Write file:///path/of/the/file."

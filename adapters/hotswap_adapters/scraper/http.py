@@ -13,13 +13,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Self
 
 import anyio
-import anyio.to_thread
 from attrs import evolve, frozen
 
 from hotswap_adapters.scraper import content, media
 from hotswap_adapters.scraper.address import parse, scheme_of, shown
 from hotswap_adapters.scraper.fetch import SCHEMES, Errand, Fetched, Fetcher
 from hotswap_adapters.scraper.politeness import Lanes, Limits
+from hotswap_adapters.scraper.readers import Readers
 from hotswap_adapters.scraper.retry import Backoff
 from hotswap_adapters.scraper.robots import Robots
 from hotswap_adapters.scraper.wire import Wire
@@ -59,7 +59,6 @@ class HttpScraperConfig:
 
 
 DEFAULTS = HttpScraperConfig()
-READERS = 2  # threads: extraction holds the interpreter most of the time, so more would only starve the event loop
 
 
 class HttpScraper(Scraper):
@@ -86,7 +85,7 @@ class HttpScraper(Scraper):
         self._may_reach = may_reach
         self._clock = clock
         self._opened = AsyncExitStack()
-        self._readers = anyio.CapacityLimiter(READERS)
+        self._readers = Readers()
         self._fetcher: Fetcher | None = None
         self._robots: Robots | None = None
 
@@ -123,7 +122,7 @@ class HttpScraper(Scraper):
             max_redirects=self._config.max_redirects,
         )
         if self._fetcher is None:
-            raise RuntimeError("HttpScraper is not open: use `async with HttpScraper() as scraper`.")
+            raise Unavailable(f"{_NAME} is not open.", "Use it inside `async with`.")
         if self._robots is not None:
             errand.permit = self._robots.permit
         try:
@@ -149,8 +148,7 @@ class HttpScraper(Scraper):
         if known is not None and known.sha256 == page.fingerprint.sha256:
             return evolve(page, unchanged=True)
         read = partial(content.read, fetched.body, page.media_type, fetched.charset, url, SCHEMES)
-        found = await anyio.to_thread.run_sync(read, abandon_on_cancel=True, limiter=self._readers)
-        return found.into(page)
+        return (await self._readers.run(read)).into(page)
 
 
 def _not_modified(fetched: Fetched, known: Fingerprint | None) -> Page:
