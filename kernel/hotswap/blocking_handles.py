@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, update_wrapper
 from typing import Any, get_args
 
-from hotswap.handles import PortMethod, port_attributes, port_methods
+from hotswap.handles import port_attributes
 from hotswap.portal import Portal
 from hotswap.portal_stream import Stream
 from hotswap_ports import Port, port_of
+from hotswap_ports.methods import PortMethod, port_methods
 
 
 class BlockingHandle:

@@ -14,8 +14,9 @@ from textwrap import wrap
 
 import hotswap_ports
 from hotswap.blocking_handles import blocking_signature
-from hotswap.handles import PortMethod, port_attributes, port_methods
+from hotswap.handles import port_attributes
 from hotswap_ports import Port, is_port
+from hotswap_ports.methods import PortMethod, port_methods
 
 _HEAD = '''"""The ports as threads see them: what ``BlockingKernel.get`` returns, to annotate with.
 

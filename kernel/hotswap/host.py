@@ -16,7 +16,6 @@ from hotswap.clock import Ticking
 from hotswap.collecting import ComingUp
 from hotswap.errors import KernelInUse, KernelNotRunning, PortUnfilled, TeardownFailed
 from hotswap.failover import Failover
-from hotswap.handles import port_methods
 from hotswap.health_watch import Timer
 from hotswap.hooks import Hooks
 from hotswap.keeper import to_the_end
@@ -30,6 +29,7 @@ from hotswap.trials import Trials
 from hotswap.watching import Watch
 from hotswap.wiring import Wiring
 from hotswap_ports import Port
+from hotswap_ports.methods import port_methods
 
 
 class _Methods(Mapping[str, list[str]]):

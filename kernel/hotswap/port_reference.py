@@ -13,8 +13,8 @@ from typing import Any
 import attrs
 
 import hotswap_ports
-from hotswap.handles import port_methods
 from hotswap_ports import Port, is_port
+from hotswap_ports.methods import port_methods
 
 _HEAD = """# Ports
 

@@ -11,8 +11,9 @@ from functools import cache
 from typing import Any, Protocol, TypeVar, cast
 
 from hotswap.generation import Generation, Provider
-from hotswap.handles import compile_method, port_attributes, port_methods
+from hotswap.handles import compile_method, port_attributes
 from hotswap_ports import Port
+from hotswap_ports.methods import port_methods
 
 T = TypeVar("T")
 

@@ -16,12 +16,12 @@ from hotswap.config import Config, structure_config
 from hotswap.consumer import APPLICATION, Consumer
 from hotswap.errors import HotswapError, InjectionFailed, PortUnfilled, ProviderNotFound
 from hotswap.generation import Generation
-from hotswap.handles import port_methods
 from hotswap.hooks import Hooks, MethodHooks
 from hotswap.injection import Need, needs_of
 from hotswap.slots import Slot, SlotTable
 from hotswap.switchboard import Switchboard
 from hotswap_ports import PluginContext, Port
+from hotswap_ports.methods import port_methods
 
 P = TypeVar("P", bound=Port)
 T = TypeVar("T")

@@ -98,7 +98,11 @@ class Formatter(Port):
     async def format(self, report: Report, *, format: str | None = None) -> Rendered:
         """Write ``report`` in ``format`` (None: the first of ``features.formats``).
 
-        What stands in the report is text, never markup: the formatter escapes it.
+        All texts of the report stand in the document, whole, with the URLs of the sources, the date, and which sources
+        a point or a passage rests on; nothing else decides what the document says.
+
+        What stands in the report is text, never markup: the formatter escapes it, leaves out what controls a terminal
+        or turns the direction of text, and makes links of the addresses of web pages and files alone.
 
         Raises:
             FeatureUnsupported: ``features.formats`` lacks the format.

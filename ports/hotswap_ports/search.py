@@ -64,6 +64,7 @@ class Hit:
     score: float
     """Higher is better: negated bm25 (lexical), cosine (vector), reciprocal rank fusion (hybrid)."""
     text: str
+    """The document's, whole."""
     snippet: str
     """A part of the text around the words that matched, plain, with ``…`` where it was cut."""
     metadata: Mapping[str, Scalar] = field(factory=dict)
@@ -85,7 +86,7 @@ def check_documents(documents: Sequence[Document]) -> None:
 
     Raises:
         InvalidRequest: an id is empty or stands twice, a text is no valid Unicode, a value of the metadata is no
-            scalar or not finite, or a vector is not made of finite float32 values.
+            scalar, not finite or too long, or a vector is not made of finite float32 values.
     """
     seen: set[str] = set()
     for each in documents:
@@ -100,10 +101,18 @@ def check_documents(documents: Sequence[Document]) -> None:
 
 
 def check_scalar(key: str, value: object) -> None:
-    """Raise InvalidRequest for what is neither a valid text, a finite number nor a truth value."""
+    """Raise InvalidRequest for what is neither a valid text, a finite number nor a truth value.
+
+    A number has at most the digits that Python writes out (4,300): any index may have to keep it as text.
+    """
     if isinstance(value, str):
         _unicode(value)
-    elif not isinstance(value, int) and not (isinstance(value, float) and math.isfinite(value)):
+    elif isinstance(value, int):
+        try:
+            str(value)
+        except ValueError as error:
+            raise InvalidRequest(f"The number under {key!r} is too long.") from error
+    elif not (isinstance(value, float) and math.isfinite(value)):
         raise InvalidRequest(f"Metadata are texts, finite numbers and truth values; what is under {key!r} is none.")
 
 
@@ -150,7 +159,10 @@ def _unicode(text: object) -> str:
 
 
 class Search(Port):
-    """Indexes documents and finds them."""
+    """Indexes documents and finds them.
+
+    A call that is cancelled has happened wholly or not at all, and no other call is the worse for it.
+    """
 
     PORT: ClassVar[str] = "search"
     VERSION: ClassVar[str] = "1.0.0"
@@ -162,8 +174,10 @@ class Search(Port):
     async def index(self, documents: Sequence[Document]) -> int:
         """Add documents, all or none; one whose id is there already is replaced. Return how many were given.
 
+        Nobody ever finds some documents of a call and not the others.
+
         Raises:
-            InvalidRequest: an id is empty or twice in ``documents``.
+            InvalidRequest: an id is empty or twice in ``documents``, or check_documents refuses one of them.
             NotWritable: the disk is full or read-only.
         """
 
@@ -172,7 +186,8 @@ class Search(Port):
         """Find documents; no match is an empty result.
 
         Raises:
-            InvalidRequest: the query has neither text nor vector, lacks what its mode needs, or ``limit`` < 1.
+            InvalidRequest: the query has neither text nor vector, lacks what its mode needs, has a vector or a filter
+                that no document could have, or ``limit`` < 1.
             FeatureUnsupported: ``features.modes`` lacks the mode.
         """
 

@@ -34,7 +34,7 @@ class StoredValue:
     version: int
     """Above 0; grows with every put of the key and is never used twice for it, not even after a delete."""
     modified: datetime
-    """Aware, UTC."""
+    """When it was put: aware, UTC."""
 
 
 @frozen
@@ -64,6 +64,8 @@ def check_key(key: str) -> str:
 
 class Storage(Port):
     """Keeps bytes. A put that returned is stored wholly; one that raised left what was there before.
+
+    A call that is cancelled has happened wholly or not at all, and no other call is the worse for it.
 
     All methods may raise ``InvalidRequest`` (see check_key), ``Unavailable``, ``NotWritable`` and ``TooLarge``.
     """

@@ -13,8 +13,9 @@ import pytest
 from packaging.version import Version
 
 import hotswap_ports
-from hotswap.handles import port_attributes, port_methods
+from hotswap.handles import port_attributes
 from hotswap_ports import Port, is_port
+from hotswap_ports.methods import port_methods
 
 FOLDER = Path(__file__).parents[1] / "data" / "ports"
 NAMED = [getattr(hotswap_ports, name) for name in hotswap_ports.__all__]

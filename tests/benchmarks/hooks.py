@@ -17,12 +17,12 @@ from typing import Any
 if __package__ in (None, ""):  # run as a file: its folder is what Python puts on the path
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from hotswap.handles import port_methods
 from hotswap.hooks import Hooks
 from hotswap.slots import Generation, Provider
 from hotswap.wiring import Wiring
 from hotswap_ports import Storage, StoredValue
 from hotswap_ports.hooks import Handler, HookContext, HookEvent
+from hotswap_ports.methods import port_methods
 from tests.benchmarks.calls import VALUE, Instant
 from tests.benchmarks.rows import Row, print_rows
 from tests.benchmarks.timing import ratio

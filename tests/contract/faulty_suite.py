@@ -1,4 +1,4 @@
-"""Every faulty adapter held to its port's contract; run by ``test_faulty``, which wants each class to fail."""
+"""Every faulty twin and broken adapter held to its port's contract; run by ``test_faulty``: each class has to fail."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from hotswap_ports.testing import (  # noqa: E402
 )
 from hotswap_ports.testing.contracts.scraper import Site  # noqa: E402
 from tests.contract import faulty  # noqa: E402
+from tests.contract.breaks import every_break  # noqa: E402
+from tests.contract.test_ai import server  # noqa: E402, F401 - a fixture of what is held there
 from tests.contract.test_scraper import memory_pages, memory_site  # noqa: E402
 
 
@@ -64,3 +66,5 @@ for each in faulty.WORKFLOWS:
     globals()[f"Test{each.__name__}"] = _held(_Inputs, "workflow", each)
 for each in faulty.TOOLS:
     globals()[f"Test{each.__name__}"] = _held(_Arguments, "tool", each)
+for each in every_break():
+    globals()[f"Test{each.name}"] = each.suite()

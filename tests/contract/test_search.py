@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,6 +31,19 @@ class TestSqliteSearch(SearchContract):
             assert isinstance(search, SqliteSearch)
             await search.__aexit__(None, None, None)
             async with SqliteSearch(SqliteSearchConfig(path=str(tmp_path / "search.db"))) as opened:
+                yield opened
+
+        return again
+
+    @pytest.fixture
+    def revive(self, tmp_path: Path) -> Reopen:
+        @asynccontextmanager
+        async def again(search: Search) -> AsyncIterator[Search]:
+            copy = tmp_path / "as it was"
+            copy.mkdir()
+            for each in tmp_path.glob("search.db*"):
+                shutil.copy(each, copy)
+            async with SqliteSearch(SqliteSearchConfig(path=str(copy / "search.db"))) as opened:
                 yield opened
 
         return again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +32,19 @@ class TestSqliteStorage(StorageContract):
             assert isinstance(storage, SqliteStorage)
             await storage.__aexit__(None, None, None)
             async with SqliteStorage(SqliteStorageConfig(path=str(tmp_path / "data.db"))) as opened:
+                yield opened
+
+        return again
+
+    @pytest.fixture
+    def revive(self, tmp_path: Path) -> Reopen:
+        @asynccontextmanager
+        async def again(storage: Storage) -> AsyncIterator[Storage]:
+            copy = tmp_path / "as it was"
+            copy.mkdir()
+            for each in tmp_path.glob("data.db*"):
+                shutil.copy(each, copy)
+            async with SqliteStorage(SqliteStorageConfig(path=str(copy / "data.db"))) as opened:
                 yield opened
 
         return again

@@ -15,10 +15,10 @@ import pytest
 import tomlkit
 
 from hotswap import Settings
-from hotswap.handles import port_methods
 from hotswap.hook_points import Points
 from hotswap.manifest.reader import parse_manifest
 from hotswap.port_directory import PortDirectory
+from hotswap_ports.methods import port_methods
 from tests.e2e.docs_blocks import CODE, ROOT, Block, blocks, pages, prose
 
 ACTIONS = {"file", "run", "run, fails", "prints", "settings", "manifest", "not run"}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 import hotswap
-from hotswap.handles import port_methods
 from hotswap_ports import Port
+from hotswap_ports.methods import port_methods
 from tests.plugin_folder import settings
 
 if TYPE_CHECKING:

@@ -290,14 +290,41 @@ class Greeter(Port):
         """Greet."""
         raise NotImplementedError
 
+    def language(self) -> str:
+        """Return what it speaks."""
+        raise NotImplementedError
+
 
 class Polite(Greeter):
     async def greet(self, name: str, *, loud: bool = False) -> str:
         return f"hello {name}"
 
+    def language(self) -> str:
+        return "en"
+
 
 class MockGreeter(Mock, Greeter):
     """A mock of it is two names."""
+
+
+def test_what_is_not_awaited_is_left_to_the_twin() -> None:
+    """A method that is no coroutine returns what the twin returns, and no rule can be made for it."""
+    greeter = MockGreeter(Polite())
+    assert greeter.language() == "en"
+    with pytest.raises(InvalidRequest, match="no method 'language'"):
+        greeter.on("language")
+
+
+async def test_calls_are_numbered_by_method_and_anew_after_a_reset() -> None:
+    """Each method counts for itself, whoever asks in between, and ``reset`` begins with 1 again."""
+    storage = MockStorage()
+    for method in ("read", "exists", "read", "get", "read"):
+        await getattr(storage, method)("key")
+    assert [each.number for each in storage.calls("read")] == [1, 2, 3]
+    assert [each.number for each in storage.calls("get")] == [1]
+    storage.reset()
+    await storage.read("key")
+    assert [each.number for each in storage.calls()] == [1]
 
 
 async def test_a_port_of_ones_own_is_mocked_by_naming_it() -> None:

@@ -14,12 +14,13 @@ import pytest
 from hotswap.ahead import Ahead
 from hotswap.errors import CallEvicted, DrainTimeout, PortAmbiguous, PortUnfilled
 from hotswap.generation import Generation, Provider
-from hotswap.handles import handle_class, port_methods
+from hotswap.handles import handle_class
 from hotswap.holding import Held, Hold
 from hotswap.relays import relayed
 from hotswap.selection import choose
 from hotswap.slots import Slot
 from hotswap_ports import AdapterFailed, AIProvider, NotFound, Port, Scraper, Search, Storage
+from hotswap_ports.methods import port_methods
 
 
 class Feed(Port):

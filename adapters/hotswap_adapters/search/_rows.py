@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
-from hotswap_ports import Document, InvalidRequest, Scalar, Vector, check_documents
+from hotswap_ports import Document, Scalar, Vector, check_documents
 
 
 @frozen
@@ -29,7 +29,7 @@ def rows_of(documents: Sequence[Document]) -> list[Row]:
     return [_row(each) for each in documents]
 
 
-def fact(key: str, value: Scalar) -> str:
+def fact(value: Scalar) -> str:
     """Return a value as filters compare it: as Python does, but for truth values, which equal themselves alone."""
     if isinstance(value, bool):
         return f"b{value:d}"
@@ -37,10 +37,7 @@ def fact(key: str, value: Scalar) -> str:
         return json.dumps(value, ensure_ascii=False)  # without a NUL, at which json_each() would end
     if isinstance(value, float):
         return f"n{int(value)}" if value.is_integer() else f"n{value!r}"
-    try:
-        return f"n{value}"
-    except ValueError as error:  # more digits than Python writes out
-        raise InvalidRequest(f"The number under {key!r} is too long.") from error
+    return f"n{value}"
 
 
 def filter_values(filters: Mapping[str, Scalar | tuple[Scalar, ...]]) -> list[tuple[str, str]]:
@@ -48,11 +45,11 @@ def filter_values(filters: Mapping[str, Scalar | tuple[Scalar, ...]]) -> list[tu
     found = []
     for key, wanted in filters.items():
         values: Iterable[Scalar] = wanted if isinstance(wanted, tuple | list) else (wanted,)
-        found.append((key, json.dumps([fact(key, each) for each in values])))
+        found.append((key, json.dumps([fact(each) for each in values])))
     return found
 
 
 def _row(document: Document) -> Row:
-    facts = tuple((key, fact(key, value)) for key, value in document.metadata.items())
+    facts = tuple((key, fact(value)) for key, value in document.metadata.items())
     metadata = json.dumps(dict(document.metadata), ensure_ascii=False)
     return Row(document.id, document.text, metadata, facts, document.vector)

@@ -7,9 +7,6 @@ import unicodedata
 MAX_QUERY_WORDS = 256
 """Different words of a query that are looked for; a document pasted as a query keeps its first ones."""
 
-MAX_SNIPPET_WORDS = 64
-"""FTS5's own bound on snippet()."""
-
 
 def match_expression(text: str) -> str:
     """Return an FTS5 expression that finds any of the words in ``text``; empty when it has none.

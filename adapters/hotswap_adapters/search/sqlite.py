@@ -10,8 +10,9 @@ from attrs import frozen
 
 from hotswap_adapters._sqlite import Schema, SqliteAdapter
 from hotswap_adapters.search._rows import Row, filter_values, rows_of
+from hotswap_adapters.search._snippets import TOKENIZER, snippets
 from hotswap_adapters.search._vectors import VectorCache
-from hotswap_adapters.search._words import MAX_SNIPPET_WORDS, beginning, match_expression
+from hotswap_adapters.search._words import beginning, match_expression
 from hotswap_ports import (
     RRF_K,
     Document,
@@ -32,7 +33,7 @@ SCHEMA = Schema(
         "CREATE TABLE documents (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, "
         "text TEXT NOT NULL, metadata TEXT NOT NULL)",
         "CREATE VIRTUAL TABLE words USING fts5 (text, content = 'documents', content_rowid = 'number', "
-        "tokenize = 'porter unicode61 remove_diacritics 2')",
+        f"tokenize = '{TOKENIZER}')",
         "CREATE TABLE facts (key TEXT, value TEXT, number INTEGER, PRIMARY KEY (key, value, number)) WITHOUT ROWID",
         "CREATE INDEX facts_by_number ON facts (number)",
         "CREATE TABLE vectors (number INTEGER PRIMARY KEY, model TEXT NOT NULL, data BLOB NOT NULL)",
@@ -115,13 +116,13 @@ class SqliteSearch(SqliteAdapter, Search):
             best = _fused(by_words, by_vector)[:most]
         ranks = [{row[0]: rank for rank, row in enumerate(each, 1)} for each in (by_words, by_vector)]
         texts = _texts(connection, [row[0] for row in best])
-        snippets = _snippets(connection, match, [row[0] for row in best], query.snippet_words)
+        cut = snippets(connection, match, {number: text for number, (text, _) in texts.items()}, query.snippet_words)
         return tuple(
             Hit(
                 id=id_,
                 score=score,
                 text=texts[number][0],
-                snippet=snippets.get(number) or beginning(texts[number][0], max(1, query.snippet_words)),
+                snippet=cut.get(number) or beginning(texts[number][0], max(1, query.snippet_words)),
                 metadata=json.loads(texts[number][1]),
                 lexical_rank=ranks[0].get(number),
                 vector_rank=ranks[1].get(number),
@@ -176,17 +177,6 @@ def _fused(*rankings: Ranked) -> Ranked:
 def _texts(connection: sqlite3.Connection, numbers: list[int]) -> dict[int, tuple[str, str]]:
     query = "SELECT number, text, metadata FROM documents WHERE number IN (SELECT value FROM json_each(?))"
     return {row[0]: (row[1], row[2]) for row in connection.execute(query, (json.dumps(numbers),))}
-
-
-def _snippets(connection: sqlite3.Connection, match: str, numbers: list[int], words: int) -> dict[int, str]:
-    if not match or not numbers:
-        return {}
-    query = (
-        "SELECT rowid, snippet(words, 0, '', '', '…', ?) FROM words "
-        "WHERE words MATCH ? AND rowid IN (SELECT value FROM json_each(?))"
-    )
-    arguments = (max(1, min(words, MAX_SNIPPET_WORDS)), match, json.dumps(numbers))
-    return {number: " ".join(text.split()) for number, text in connection.execute(query, arguments)}
 
 
 def _store(connection: sqlite3.Connection, rows: list[Row]) -> int:

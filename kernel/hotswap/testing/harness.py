@@ -14,7 +14,6 @@ from attrs import evolve
 from hotswap.catalog import Found, discover
 from hotswap.errors import PluginNotFound, PortUnknown
 from hotswap.generation import Generation, Provider
-from hotswap.handles import port_methods
 from hotswap.hooks import HookOutcome, Hooks
 from hotswap.lifecycle import Lifecycle
 from hotswap.manifest import Manifest
@@ -27,6 +26,7 @@ from hotswap.testing.run import Run
 from hotswap.trust import Grant, Trust
 from hotswap.wiring import Wiring
 from hotswap_ports import Health, Port, ProgressEvent, Tool, ToolResult, Usage, Workflow, WorkflowResult
+from hotswap_ports.methods import port_methods
 from hotswap_ports.testing import Call, Mock, MockAI, mock_of, mocks
 from hotswap_ports.testing.mocks import tokens_of
 

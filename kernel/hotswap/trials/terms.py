@@ -11,10 +11,10 @@ from typing import Any
 from attrs import frozen
 
 from hotswap.errors import TrialRefused, nearest
-from hotswap.handles import port_methods
 from hotswap.trials.answers import Same
 from hotswap.trials.bounds import AbortIf, Bounds
 from hotswap_ports import Port
+from hotswap_ports.methods import port_methods
 
 DEFAULT = Bounds()
 

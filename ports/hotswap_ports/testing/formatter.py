@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 
 from hotswap_ports.errors import FeatureUnsupported
 from hotswap_ports.formatter import Formatter, FormatterFeatures, Rendered, Report
+
+_TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+"""The classes of marks that turn the direction of text."""
 
 
 class MemoryFormatter(Formatter):
@@ -45,7 +49,14 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())
+    return "".join(_harmless(each) for each in " ".join(text.split()))
+
+
+def _harmless(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Cs":
+        return "\N{REPLACEMENT CHARACTER}"
+    return "" if category == "Cc" or unicodedata.bidirectional(character) in _TURNING else character
 
 
 def _places(sources: tuple[int, ...]) -> str:

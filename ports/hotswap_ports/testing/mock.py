@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from functools import wraps
-from inspect import iscoroutinefunction
 from typing import Any, ClassVar
 
 from hotswap_ports.errors import InvalidRequest, RateLimited
+from hotswap_ports.methods import Kind, port_methods
 from hotswap_ports.port import Port, port_of
 from hotswap_ports.testing.rules import NO_ANSWER, Call, Match, Rule, matches
 
@@ -36,6 +36,7 @@ class Mock:
         self.twin = twin
         self._rules: list[Rule] = []
         self._calls: list[Call] = []
+        self._counts: Counter[str] = Counter()
         self._clock: Callable[[], float] = time.monotonic
         self._sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 
@@ -45,11 +46,11 @@ class Mock:
         if port is None:
             raise TypeError(f"{cls.__name__} names no port among its bases")
         cls.mocked = port
-        for name, function in _methods(port).items():
-            if name not in cls.__dict__:
-                made = (_stream if _is_stream(function) else _call)(function)
+        for method in port_methods(port):
+            if method.name not in cls.__dict__:
+                made = _MADE[method.kind](method.function)
                 made.__dict__.pop("__isabstractmethod__", None)  # taken over from the port's
-                setattr(cls, name, made)
+                setattr(cls, method.name, made)
 
     @property
     def features(self) -> Any:
@@ -71,9 +72,9 @@ class Mock:
             arguments: values that parameters must have.
 
         Raises:
-            InvalidRequest: the port has no such method, or the method no such parameter.
+            InvalidRequest: the port has no such method that is awaited, or the method no such parameter.
         """
-        methods = _methods(self.mocked)
+        methods = {each.name: each.function for each in port_methods(self.mocked) if each.kind != "sync"}
         if method != "*" and method not in methods:
             raise InvalidRequest(f"{self.mocked.PORT} has no method {method!r}.", f"It has {', '.join(methods)}.")
         meant = methods.values() if method == "*" else [methods[method]]
@@ -114,6 +115,7 @@ class Mock:
         """Forget all rules and calls; the twin keeps what it has."""
         self._rules.clear()
         self._calls.clear()
+        self._counts.clear()
 
     def subject(self, method: str, arguments: Mapping[str, Any]) -> str:
         """Return what a call is about, for patterns: the first text there is."""
@@ -128,8 +130,8 @@ class Mock:
         bound.apply_defaults()
         arguments = {name: value for name, value in bound.arguments.items() if name != "self"}
         method = function.__name__
-        number = sum(each.method == method for each in self._calls) + 1
-        call = Call(method, arguments, self.subject(method, arguments), number)
+        self._counts[method] += 1
+        call = Call(method, arguments, self.subject(method, arguments), self._counts[method])
         self._calls.append(call)
         return call
 
@@ -162,19 +164,6 @@ def mock_of(port: type[Any], twin: Any) -> Any:
     return made(twin)
 
 
-def _methods(port: type[Port]) -> dict[str, Callable[..., Any]]:
-    found: dict[str, Callable[..., Any]] = {}
-    for each in reversed(port.__mro__[: port.__mro__.index(Port)]):
-        found.update({k: v for k, v in vars(each).items() if inspect.isfunction(v) and not k.startswith("_")})
-    return found
-
-
-def _is_stream(function: Callable[..., Any]) -> bool:
-    if inspect.isasyncgenfunction(function):
-        return True
-    return "AsyncIterator" in str(function.__annotations__.get("return", "")) and not iscoroutinefunction(function)
-
-
 def _call(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     async def call(self: Mock, *args: Any, **kwargs: Any) -> Any:
@@ -203,6 +192,22 @@ def _stream(function: Callable[..., Any]) -> Callable[..., Any]:
                     yield item
 
     return stream
+
+
+def _sync(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def call(self: Mock, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self.twin, function.__name__)(*args, **kwargs)
+
+    return call
+
+
+_MADE: Mapping[Kind, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
+    "async": _call,
+    "stream": _stream,
+    "sync": _sync,
+}
+"""How a method of a mock is made; what is not awaited cannot be kept waiting, and is left to the twin."""
 
 
 async def _each(items: Any) -> AsyncGenerator[Any, None]:

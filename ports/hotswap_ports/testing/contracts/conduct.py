@@ -13,6 +13,8 @@ Work = Callable[[], Awaitable[object]]
 
 LONGEST_STEP = 0.2
 """Seconds. asyncio's own debug mode warns from 0.1 s on; twice that leaves room for a busy machine."""
+STEPS = (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377)
+"""After how many rounds of the event loop calls are cancelled, to meet them at all that they do."""
 CALLS = 8
 FILES = "/dev/fd" if os.path.isdir("/dev/fd") else None
 """Where the system lists the open files of this process."""
@@ -37,6 +39,20 @@ async def _longest_step(work: Work) -> float:
         longest, last = max(longest, now - last), now
     await task
     return longest
+
+
+async def ended_before(steps: int, work: Work) -> bool:
+    """Cancel ``work`` after so many rounds of the event loop; return whether it had ended by then."""
+    task = asyncio.ensure_future(work())
+    for _ in range(steps):
+        if task.done():
+            break
+        await asyncio.sleep(0)
+    ended = not task.cancel()
+    await asyncio.wait([task])
+    if ended:
+        task.result()
+    return ended
 
 
 async def leaves_nothing_behind(work: Work) -> None:

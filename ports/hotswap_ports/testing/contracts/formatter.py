@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -21,28 +22,9 @@ from hotswap_ports.formatter import (
     Source,
 )
 from hotswap_ports.testing.contracts.conduct import leaves_nothing_behind, leaves_the_loop_free
+from hotswap_ports.testing.contracts.formatter_markup import ADDRESSES, HOSTILE, full_of, live_markup, read_html
 
-HOSTILE = (
-    "<script>alert(1)</script>",
-    "</textarea><img src=x onerror=alert(1)>",
-    "[click](javascript:alert(1))",
-    "![x](http://127.0.0.1/x)",
-    "# not a heading\n\n---\n| a | b |\n```\ncode",
-    "*bold* _under_ `code` ~~gone~~ \\ $x$ {{ 1 }} {% x %} &amp;",
-    "\x1b[31mred\x1b[0m\r\n\t\x00\u202e",
-    "",
-)
-
-LIVE = {
-    "text/html": (re.compile("<(script|img|/textarea)"), re.compile("href=.?javascript:")),
-    "text/markdown": (
-        re.compile(r"(?<!\\)<(script|img|/textarea)"),
-        re.compile(r"(?<!\\)\[click(?<!\\)\]\(javascript:"),
-        re.compile(r"(?<!\\)\[x(?<!\\)\]\("),
-        re.compile(r"^# not a heading", re.MULTILINE),
-    ),
-}
-"""What must not be found in a document of that media type; a backslash before it makes it text in Markdown."""
+MARKUP = strategies.text(strategies.sampled_from("<>\"'&;[]()!*_`~#+-=|\\:/ \n\tab1."), max_size=40)
 
 
 class FormatterContract:
@@ -83,15 +65,45 @@ class FormatterContract:
         assert await formatter.format(self.REPORT) == first
 
     async def test_nothing_is_lost(self, formatter: Formatter) -> None:
-        """Every text of the report and every source's URL stands in the document, in each format."""
+        """Every text of the report, every source's URL and the date stand in the document, in each format."""
         wanted = (
             "Herons", "Overview of wading", "Patience pays", "Unsourced remark", "shallow", "river", "Whence herons",
             "Marshland", "Quoted passage", "Firstsource", "https://one.example.org/heron", "Onesummary",
-            "Secondsource", "https://two.example.org/egret", "Extracted verbatim", "Unreachable third",
+            "onephrase", "Secondsource", "https://two.example.org/egret", "Extracted verbatim", "Unreachable third",
+            "2026-01-02",
         )  # fmt: skip
         for name in formatter.features.formats:
             text = (await formatter.format(self.REPORT, format=name)).text
             assert [each for each in wanted if each not in text] == [], name
+
+    async def test_long_reports_are_whole(self, formatter: Formatter) -> None:
+        """Texts of 2,000 words stand there to the last one, and so do 300 points, sources and notes."""
+        words = [f"w{number}x" for number in range(2000)]
+        text = " ".join(words)
+        sources = (Source("Long", "https://example.org/", text),)
+        answer = Answer("Why?", text, (Passage(text, 0),))
+        long = Report("Herons", text, (KeyPoint(text, (0,)),), (), answer, sources, method=text, notes=(text,))
+        each_once = [f"w{number}x" for number in range(900)]
+        many = Report(
+            "Herons",
+            key_points=tuple(KeyPoint(each) for each in each_once[:300]),
+            sources=tuple(Source(each, "https://example.org/") for each in each_once[300:600]),
+            notes=tuple(each_once[600:]),
+        )
+        for name in formatter.features.formats:
+            assert re.findall(r"w\d+x", (await formatter.format(long, format=name)).text) == words * 7, name
+            found = set(re.findall(r"w\d+x", (await formatter.format(many, format=name)).text))
+            assert found == set(each_once), name
+
+    async def test_what_rests_on_which_source_is_shown(self, formatter: Formatter) -> None:
+        """Points and passages that rest on other sources make another document."""
+        point, passage = KeyPoint("Patience pays.", (0,)), Passage("Quoted passage.", 0)
+        report = evolve(self.REPORT, key_points=(point,), answer=Answer("Whence?", "Marshland.", (passage,)))
+        others = [evolve(report, key_points=(evolve(point, sources=each),)) for each in ((), (1,), (0, 1))]
+        others.append(evolve(report, answer=Answer("Whence?", "Marshland.", (evolve(passage, source=1),))))
+        for name in formatter.features.formats:
+            texts = [(await formatter.format(each, format=name)).text for each in (report, *others)]
+            assert len(set(texts)) == len(texts), name
 
     async def test_a_title_is_enough(self, formatter: Formatter) -> None:
         """A report of a title alone has a document."""
@@ -110,6 +122,13 @@ class FormatterContract:
             rendered = await formatter.format(self.REPORT, format=name)
             assert await formatter.format(evolve(self.REPORT), format=name) == rendered
 
+    async def test_reports_at_once_do_not_mix(self, formatter: Formatter) -> None:
+        """Reports that are formatted at the same time come out as they do one after the other."""
+        pairs = [(full_of(f"word{n}"), name) for n in range(5) for name in formatter.features.formats]
+        alone = [await formatter.format(report, format=name) for report, name in pairs]
+        together = await asyncio.gather(*(formatter.format(report, format=name) for report, name in pairs))
+        assert together == alone
+
     async def test_another_format_is_refused(self, formatter: Formatter) -> None:
         """What ``features.formats`` lacks is FeatureUnsupported."""
         for name in ("no-such-format", ""):
@@ -118,24 +137,27 @@ class FormatterContract:
 
     @pytest.mark.parametrize("text", HOSTILE)
     async def test_text_is_never_markup(self, formatter: Formatter, text: str) -> None:
-        """Tags, links and control characters in any field make neither errors nor live markup."""
+        """In any field tags, links and marks are read as text, and what controls a terminal or turns text is gone."""
+        for name in formatter.features.formats:
+            plain = await formatter.format(full_of("bittern"), format=name)
+            rendered = await formatter.format(full_of(text), format=name)
+            assert live_markup(rendered, plain, await formatter.format(self.REPORT, format=name)) == [], name
+            if rendered.media_type == "text/html" and text.isprintable():
+                assert read_html(rendered.text).text.count(text) >= read_html(plain.text).text.count("bittern")
+
+    @pytest.mark.parametrize("url", ADDRESSES)
+    async def test_only_pages_and_files_are_linked(self, formatter: Formatter, url: str) -> None:
+        """A source's URL that would do something instead of leading somewhere is no link."""
+        answer = Answer("Why?", "So.", (Passage("Quoted.", 0),))
         report = Report(
-            title=text,
-            summary=text,
-            key_points=(KeyPoint(text, (0,)),),
-            key_phrases=(text,),
-            answer=Answer(text, text, (Passage(text, 0),)),
-            sources=(Source(text, f"https://example.org/{text}", text, (text,)),),
-            method=text,
-            notes=(text,),
+            "Herons", key_points=(KeyPoint("Point.", (0,)),), answer=answer, sources=(Source("First", url),)
         )
         for name in formatter.features.formats:
-            rendered = await formatter.format(report, format=name)
-            live = LIVE.get(rendered.media_type, ())
-            assert [each.pattern for each in live if each.search(rendered.text)] == []
+            own = await formatter.format(self.REPORT, format=name)
+            assert live_markup(await formatter.format(report, format=name), own) == [], name
 
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(texts=strategies.lists(strategies.text(max_size=40), min_size=4, max_size=4))
+    @given(texts=strategies.lists(MARKUP | strategies.text(max_size=40), min_size=4, max_size=4))
     async def test_any_text_makes_a_document(self, formatter: Formatter, texts: list[str]) -> None:
         """Whatever the fields hold, there is a document, and no markup in it but the formatter's own."""
         title, summary, note, source = texts
@@ -144,8 +166,7 @@ class FormatterContract:
         for name in formatter.features.formats:
             rendered = await formatter.format(report, format=name)
             assert "Herons" in rendered.text
-            live = LIVE.get(rendered.media_type, ())
-            assert [each.pattern for each in live if each.search(rendered.text)] == []
+            assert live_markup(rendered, await formatter.format(self.REPORT, format=name)) == []
 
     async def test_it_behaves_as_a_guest_should(self, formatter: Formatter) -> None:
         """Calls leave the event loop free, and neither tasks nor threads nor open files behind."""
