@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hotswap_ports.errors import WrongTest
     from hotswap_ports.testing.ai import MemoryAI
+    from hotswap_ports.testing.answers import WrongAnswer
     from hotswap_ports.testing.cassette import NotRecorded, record, replay
     from hotswap_ports.testing.contracts.ai import AIContract
     from hotswap_ports.testing.contracts.formatter import FormatterContract
@@ -62,6 +64,8 @@ _HOMES = {
     "StorageContract": "contracts.storage",
     "ToolContract": "contracts.tool",
     "WorkflowContract": "contracts.workflow",
+    "WrongAnswer": "answers",
+    "WrongTest": "answers",
     "mock_of": "mock",
     "record": "cassette",
     "replay": "cassette",
@@ -93,6 +97,8 @@ __all__ = [
     "StorageContract",
     "ToolContract",
     "WorkflowContract",
+    "WrongAnswer",
+    "WrongTest",
     "mock_of",
     "record",
     "replay",
