@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hotswap_ports.errors import WrongTest
     from hotswap_ports.testing.ai import MemoryAI
     from hotswap_ports.testing.answers import WrongAnswer
-    from hotswap_ports.testing.cassette import NotRecorded, record, replay
+    from hotswap_ports.testing.cassette import NotRecordable, NotRecorded, record, replay
     from hotswap_ports.testing.contracts.ai import AIContract
     from hotswap_ports.testing.contracts.formatter import FormatterContract
     from hotswap_ports.testing.contracts.scraper import ScraperContract
@@ -57,6 +57,7 @@ _HOMES = {
     "MockStorage": "mocks",
     "MockTool": "mocks",
     "MockWorkflow": "mocks",
+    "NotRecordable": "cassette",
     "NotRecorded": "cassette",
     "Rule": "rules",
     "ScraperContract": "contracts.scraper",
@@ -90,6 +91,7 @@ __all__ = [
     "MockStorage",
     "MockTool",
     "MockWorkflow",
+    "NotRecordable",
     "NotRecorded",
     "Rule",
     "ScraperContract",
