@@ -32,7 +32,7 @@ from hotswap_ports import (
     Usage,
     Workflow,
 )
-from hotswap_ports.testing import MemoryAI, MemoryStorage, MockStorage, NotRecorded, WrongAnswer, record, replay
+from hotswap_ports.testing import MemoryAI, MemoryStorage, MockAI, MockStorage, NotRecorded, WrongAnswer, record, replay
 from tests.plugin_folder import Clock, Greeter, greeter, probe, probing, write_plugin
 
 POLITE = """
@@ -398,13 +398,15 @@ async def test_a_test_that_is_wrong_does_not_stay_green(tmp_path: Path, streamed
     request, cassette = ScrapeRequest("https://a.example.org/", javascript=streamed), tmp_path / "ai.json"
     async with record(AIProvider, MemoryAI("one"), cassette):
         pass
-    async with PluginHarness(root, mocks={AIProvider: replay(AIProvider, cassette)}) as harness:
-        with pytest.raises(NotRecorded, match="has no call"):
+    with pytest.raises(NotRecorded, match="has no call"):
+        async with PluginHarness(root, mocks={AIProvider: replay(AIProvider, cassette)}) as harness:
+            await harness.get(Scraper).scrape(request)
+    mock = MockAI()
+    mock.on("*").answer(lambda call: 3)
+    with pytest.raises(WrongAnswer, match="and not int"):
+        async with PluginHarness(root, mocks={AIProvider: mock}) as harness:
             await harness.get(Scraper).scrape(request)
     async with PluginHarness(root) as harness:
-        harness.mock(AIProvider).on("*").answer(lambda call: 3)
-        with pytest.raises(WrongAnswer, match="and not int"):
-            await harness.get(Scraper).scrape(request)
         harness.mock(AIProvider).on("*").fail(Unavailable("down"))
         assert (await harness.get(Scraper).scrape(request)).text == "nobody knows"
 

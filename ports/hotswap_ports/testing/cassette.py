@@ -24,7 +24,7 @@ P = TypeVar("P", bound=Port)
 @asynccontextmanager
 async def record(
     port: Callable[..., P],
-    adapter: P,
+    adapter: Port,
     path: str | os.PathLike[str],
     *,
     scrub: Callable[[str], str] = same,
