@@ -275,6 +275,24 @@ async def _recorded(path: Path, last: dict[str, Any]) -> None:
         await tool.call(last)
 
 
+async def test_what_is_no_valid_unicode_is_recorded_as_well(tmp_path: Path) -> None:
+    """A text with half a character is asked, refused, and refused again."""
+    path = tmp_path / "storage.json"
+    async with record(Storage, MemoryStorage(), path) as storage:
+        with pytest.raises(InvalidRequest):
+            await storage.get("\ud800")
+    with pytest.raises(InvalidRequest):
+        await replay(Storage, path).get("\ud800")
+
+
+async def test_a_scrub_that_fails_is_told_at_the_call(tmp_path: Path) -> None:
+    """It returns no text, say, or cannot bear what it is told."""
+    for scrub, says in ((lambda text: None, "scrub returned None"), (lambda text: text.encode().decode(), "encode")):
+        async with record(Storage, MemoryStorage(), tmp_path / "storage.json", scrub=scrub) as storage:
+            with pytest.raises(NotRecordable, match=says):
+                await storage.put("k", b"\xff")
+
+
 class _Odd(MemoryStorage):
     async def read(self, key: str) -> Any:
         return object()

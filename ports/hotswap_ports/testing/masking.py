@@ -49,7 +49,10 @@ class Masking:
         """Return a text without secrets: passwords and secret parameters of URLs, and what the scrub takes out."""
         if "://" in text:
             text = _IN_ADDRESS.sub(rf"\1:{MASK}", text)
-        return self._scrub(_IN_QUERY.sub(self._parameter, text))
+        scrubbed = self._scrub(_IN_QUERY.sub(self._parameter, text))
+        if not isinstance(scrubbed, str):
+            raise TypeError(f"scrub returned {scrubbed!r}, and no text")
+        return scrubbed
 
     def data(self, data: bytes) -> bytes:
         """Return bytes without secrets."""

@@ -39,7 +39,7 @@ class Mock:
 
     mocked: ClassVar[type[Port]]
     """The port."""
-    texts: ClassVar[Texts] = None
+    _texts: ClassVar[Texts] = None
     """By method, of what ``from_text`` makes an answer; None: of a text, and for which method is seen at the call."""
     _within: Call | None = None
     """The call that is answered by the port's own code; it is asked of a copy of the mock."""
@@ -47,7 +47,7 @@ class Mock:
     def __init__(self, twin: Any = None) -> None:
         self.twin = twin
         self._features: Any = getattr(self.mocked, "features", None)
-        self._answers = Answers(self.mocked, self.texts, sure=type(self).from_text is Mock.from_text)
+        self._answers = Answers(self.mocked, self._texts, sure=type(self).from_text is Mock.from_text)
         self._rules: list[Rule] = []
         self._calls: list[Call] = []
         self._counts: Counter[str] = Counter()
@@ -149,10 +149,10 @@ class Mock:
         """Return the answer that a text stands for; by default the text itself."""
         return text
 
-    def refuse(self, call: Call) -> None:
+    def _refuse(self, call: Call) -> None:
         """Raise what the port says of calls that the features do not offer; by default there are none."""
 
-    def flaw(self, call: Call, answer: Any) -> tuple[str, str] | None:
+    def _flaw(self, call: Call, answer: Any) -> tuple[str, str] | None:
         """Return what an answer to this call has to be by the port, and what this one of the right type is instead."""
         return None
 
@@ -175,9 +175,9 @@ class Mock:
                 await self._sleep(rule.seconds)
             answer = await rule.outcome(call)
             if answer is not NO_ANSWER:
-                self.refuse(call)
+                self._refuse(call)
                 return await self._answered(method, call, rule, answer)
-        self.refuse(call)
+        self._refuse(call)
         return NO_ANSWER
 
     async def _answered(self, method: PortMethod, call: Call, rule: Rule, answer: Any) -> Any:
@@ -187,7 +187,7 @@ class Mock:
         self._answers.check(rule, method, answer)
         if method.kind == "stream":
             return self._answers.items(rule, method, answer)
-        flaw = self.flaw(call, answer)
+        flaw = self._flaw(call, answer)
         if flaw is not None:
             raise WrongAnswer(rule, f"{self.mocked.PORT}.{method.name}", *flaw)
         return answer

@@ -83,7 +83,7 @@ class MockAI(Mock, AIProvider):
         async def models(self) -> tuple[ModelInfo, ...]: ...
         async def count_tokens(self, text: str) -> int: ...
 
-    texts: ClassVar[Texts] = {"complete": str, "stream": str, "summarize": str}
+    _texts: ClassVar[Texts] = {"complete": str, "stream": str, "summarize": str}
 
     def __init__(self, twin: AIProvider | None = None) -> None:
         super().__init__(MemoryAI(ANSWER) if twin is None else twin)
@@ -114,14 +114,14 @@ class MockAI(Mock, AIProvider):
             return model.stream(plain)
         return evolve(await model.complete(plain), model=request.model or CHAT_MODEL)
 
-    def refuse(self, call: Call) -> None:
+    def _refuse(self, call: Call) -> None:
         """Refuse completions where nothing is generative, and embeddings where there are none."""
         if call.method in ("complete", "stream") and not self.features.generative:
             raise FeatureUnsupported("mock", "completions", "Select a generative provider.")
         if call.method == "embed" and not self.features.embeddings:
             raise FeatureUnsupported("mock", "embeddings", "Select a provider with embeddings.")
 
-    def flaw(self, call: Call, answer: Any) -> tuple[str, str] | None:
+    def _flaw(self, call: Call, answer: Any) -> tuple[str, str] | None:
         """There are as many vectors as texts, of the dimensions that they are said to have; labels that were given."""
         if call.method == "embed":
             wanted = f"{len(call.arguments['request'].texts)} vectors of {answer.dimensions} dimensions"
@@ -141,7 +141,7 @@ class MockScraper(Mock, Scraper):
 
         async def scrape(self, request: ScrapeRequest) -> Page: ...
 
-    texts: ClassVar[Texts] = {"scrape": str}
+    _texts: ClassVar[Texts] = {"scrape": str}
 
     def __init__(self, pages: Mapping[str, Page | PortError | str] | None = None, twin: Scraper | None = None) -> None:
         super().__init__(MemoryScraper() if twin is None else twin)
@@ -159,7 +159,7 @@ class MockScraper(Mock, Scraper):
         """Return a page at the URL that was asked for."""
         return complete_page(Page(call.subject, text))
 
-    def refuse(self, call: Call) -> None:
+    def _refuse(self, call: Call) -> None:
         """Refuse scripts and schemes that are not offered."""
         request, scheme = call.arguments["request"], call.subject.partition(":")[0].lower()
         if ":" in call.subject and scheme not in self.features.schemes:
@@ -181,7 +181,7 @@ class MockStorage(Mock, Storage):
         async def delete(self, key: str, *, expect: int | None = None) -> bool: ...
         async def list(self, prefix: str = "", *, limit: int = 1000, after: str | None = None) -> KeyPage: ...
 
-    texts: ClassVar[Texts] = {"get": str, "read": (str, bytes)}
+    _texts: ClassVar[Texts] = {"get": str, "read": (str, bytes)}
 
     def __init__(self, twin: Storage | None = None) -> None:
         super().__init__(MemoryStorage() if twin is None else twin)
@@ -191,13 +191,13 @@ class MockStorage(Mock, Storage):
         value = text.encode() if isinstance(text, str) else text
         return StoredValue(call.subject, value, 1, datetime.now(UTC)) if call.method == "read" else value
 
-    def refuse(self, call: Call) -> None:
+    def _refuse(self, call: Call) -> None:
         """Refuse a value that is larger than is offered."""
-        most = self.features.max_value_bytes
-        if call.method == "put" and most is not None and len(call.arguments["value"]) > most:
+        most, value = self.features.max_value_bytes, call.arguments.get("value")
+        if call.method == "put" and most is not None and isinstance(value, bytes | bytearray) and len(value) > most:
             raise TooLarge(f"The value of {call.subject!r}", most)
 
-    def flaw(self, call: Call, answer: Any) -> tuple[str, str] | None:
+    def _flaw(self, call: Call, answer: Any) -> tuple[str, str] | None:
         """A page of keys has at most as many as were asked for."""
         return _too_many(answer.keys, call.arguments["limit"]) if call.method == "list" else None
 
@@ -212,7 +212,7 @@ class MockSearch(Mock, Search):
         async def remove(self, ids: Sequence[str]) -> int: ...
         async def count(self) -> int: ...
 
-    texts: ClassVar[Texts] = {}
+    _texts: ClassVar[Texts] = {}
 
     def __init__(self, twin: Search | None = None) -> None:
         super().__init__(MemorySearch() if twin is None else twin)
@@ -225,12 +225,12 @@ class MockSearch(Mock, Search):
         named = arguments.get("ids") or [each.id for each in arguments.get("documents", ())]
         return " ".join(named)
 
-    def refuse(self, call: Call) -> None:
+    def _refuse(self, call: Call) -> None:
         """Refuse a mode that is not offered, and a query that cannot be."""
         if call.method == "search":
             check_query(call.arguments["query"], "mock", self.features)
 
-    def flaw(self, call: Call, answer: Any) -> tuple[str, str] | None:
+    def _flaw(self, call: Call, answer: Any) -> tuple[str, str] | None:
         """There are at most as many hits as were asked for."""
         return _too_many(answer.hits, call.arguments["query"].limit) if call.method == "search" else None
 
@@ -242,7 +242,7 @@ class MockFormatter(Mock, Formatter):
 
         async def format(self, report: Report, *, format: str | None = None) -> Rendered: ...
 
-    texts: ClassVar[Texts] = {"format": str}
+    _texts: ClassVar[Texts] = {"format": str}
 
     def __init__(self, twin: Formatter | None = None) -> None:
         super().__init__(MemoryFormatter() if twin is None else twin)
@@ -256,7 +256,7 @@ class MockFormatter(Mock, Formatter):
         """Return a document."""
         return Rendered(text, "text/plain", ".txt")
 
-    def refuse(self, call: Call) -> None:
+    def _refuse(self, call: Call) -> None:
         """Refuse a format that is not offered."""
         wanted = call.arguments["format"]
         if wanted not in (None, *self.features.formats):
@@ -270,7 +270,7 @@ class MockWorkflow(Mock, Workflow):
 
         async def run(self, inputs: Mapping[str, Any], *, progress: Progress | None = None) -> WorkflowResult: ...
 
-    texts: ClassVar[Texts] = {}
+    _texts: ClassVar[Texts] = {}
 
     def __init__(self, twin: Workflow | None = None) -> None:
         super().__init__(MemoryWorkflow() if twin is None else twin)
@@ -290,7 +290,7 @@ class MockTool(Mock, Tool):
 
         async def call(self, arguments: Mapping[str, Any]) -> ToolResult: ...
 
-    texts: ClassVar[Texts] = {"call": str}
+    _texts: ClassVar[Texts] = {"call": str}
 
     def __init__(self, twin: Tool | None = None) -> None:
         super().__init__(MemoryTool() if twin is None else twin)

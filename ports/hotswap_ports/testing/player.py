@@ -58,7 +58,7 @@ class Player(Twin):
         given = arguments_of(method, args, kwargs)
         try:
             arguments = {name: self._plain.write(value, name) for name, value in given.items()}
-        except TypeError as error:
+        except (RecursionError, TypeError, ValueError) as error:
             raise NotRecorded(f"{self._path.name} cannot have this call of {method.name}: {error}.") from error
         found = self._answers.get(_key(method.name, arguments))
         if not found:

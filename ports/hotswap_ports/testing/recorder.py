@@ -75,7 +75,7 @@ class Tape:
         """
         try:
             return self._plain.write(value, name)
-        except TypeError as error:
+        except (RecursionError, TypeError, ValueError) as error:
             self.stopped = True
             call = f"{self._port.PORT}.{method.name}"
             raise NotRecordable(f"A call of {call} cannot be recorded, because of {what}: {error}.") from error
@@ -95,7 +95,7 @@ class Tape:
         }
         text = json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
         beside = path.with_name(f"{path.name}.{os.getpid()}")
-        beside.write_text(text, "utf-8")
+        beside.write_bytes(text.encode("utf-8", "surrogatepass"))  # as JSON is read
         beside.replace(path)
 
 
