@@ -435,7 +435,7 @@ async def test_what_a_function_fails_with_has_to_be_an_error() -> None:
         (MockStorage, "put", True, "returns int, and not bool"),
         (MockStorage, "delete", 1, "returns bool, and not int"),
         (MockStorage, "get", 3, r"returns bytes \| None, and not int"),
-        (MockStorage, "put", int, "returns int, and not type"),
+        (MockStorage, "put", int, "returns int, and not the class int"),
         (MockAI, "count_tokens", "seven", "ai.count_tokens returns int, and not str"),
         (MockAI, "complete", None, "returns Completion, and not None"),
         (MockAI, "complete", 3, "returns Completion, and not int"),

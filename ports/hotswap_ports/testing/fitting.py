@@ -91,4 +91,6 @@ def kind_of(value: object) -> str:
 
 
 def _named(value: object) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
     return "None" if value is None else type(value).__name__

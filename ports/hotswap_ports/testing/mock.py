@@ -99,7 +99,7 @@ class Mock:
 
     def limit(self, calls: int, seconds: float, method: str = "*") -> Rule:
         """Refuse with RateLimited what goes beyond ``calls`` in any ``seconds``; it says when to come back."""
-        whole_number(calls, "What is limited: fail(RateLimited) refuses all. A number of calls", 1)
+        whole_number(calls, "A limit (fail(RateLimited) refuses all calls)", 1)
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
             raise InvalidRequest(f"A limit is for a number of seconds above zero, and not {seconds!r}.")
         window: deque[float] = deque()
