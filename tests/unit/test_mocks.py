@@ -209,6 +209,15 @@ async def test_a_rate_limit_says_when_to_come_back() -> None:
     await ai.complete(ask("4"))
 
 
+def test_a_limit_holds_for_what_is_not_awaited_without_a_loop_too() -> None:
+    """A plain method may be called in any thread."""
+    greeter = MockGreeter(Polite())
+    greeter.limit(1, seconds=3600, method="language")
+    assert greeter.language() == "en"
+    with pytest.raises(RateLimited):
+        greeter.language()
+
+
 async def test_streams_are_paced_and_cut() -> None:
     """A stream waits before each item, and breaks off in the middle, with an error or without."""
     time, ai = Time(), MockAI()

@@ -51,7 +51,7 @@ class Mock:
         self._rules: list[Rule] = []
         self._calls: list[Call] = []
         self._counts: Counter[str] = Counter()
-        self._clock: Callable[[], float] = time.monotonic
+        self._clock: Callable[[], float] = _now
         self._sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
 
     def __init_subclass__(cls) -> None:
@@ -131,7 +131,7 @@ class Mock:
     def timing(
         self, clock: Callable[[], float] | None = None, sleep: Callable[[float], Awaitable[object]] | None = None
     ) -> None:
-        """Take another clock (seconds) and another sleep for delays and limits."""
+        """Take another clock (seconds) and another sleep than the event loop's for delays and limits."""
         self._clock = clock or self._clock
         self._sleep = sleep or self._sleep
 
@@ -222,6 +222,14 @@ def mock_of(port: type[Any], twin: Any = None) -> Any:
     """Return a mock of any port, over an implementation of it; without one, rules have to answer."""
     made: Any = type(f"Mock{port.__name__}", (Mock, port), {"__doc__": port.__doc__, "__module__": port.__module__})
     return made(twin)
+
+
+def _now() -> float:
+    """Return the event loop's time, or the process's for a plain method that is called where no loop runs."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return time.monotonic()
 
 
 def arguments_of(method: PortMethod, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
