@@ -16,6 +16,7 @@ from hotswap.handles import FAILURES
 from hotswap.stuck import Inside, calls_around, calls_inside
 from hotswap.undo import GRACE, cancelling
 from hotswap_ports import AdapterFailed, Port, PortError
+from hotswap_ports.errors import WrongTest
 
 T = TypeVar("T")
 Task: TypeAlias = "asyncio.Task[Any]"
@@ -80,12 +81,12 @@ class Generation:
     def fail(self, method: str, error: BaseException) -> NoReturn:
         """Raise ``error`` as the port's error, with the adapter's own as its cause.
 
-        A cancellation of the calling task goes on as it is, as do ``KeyboardInterrupt`` and ``GeneratorExit``; a
-        ``CancelledError`` of the adapter's own making is a failure like any other, and so are ``SystemExit`` and
-        whatever else is no ``Exception``: no adapter ends its host. What the deadline of a drain cancelled is the call,
-        and not the task that made it: that gets an error.
+        A cancellation of the calling task goes on as it is, as do ``KeyboardInterrupt``, ``GeneratorExit`` and
+        ``WrongTest``; a ``CancelledError`` of the adapter's own making is a failure like any other, and so are
+        ``SystemExit`` and whatever else is no ``Exception``: no adapter ends its host. What the deadline of a drain
+        cancelled is the call, and not the task that made it: that gets an error.
         """
-        if isinstance(error, KeyboardInterrupt | GeneratorExit):
+        if isinstance(error, KeyboardInterrupt | GeneratorExit | WrongTest):
             raise error
         if isinstance(error, PortError | HotswapError):
             self._failed(error)

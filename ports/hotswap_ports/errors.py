@@ -6,6 +6,13 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 
+class WrongTest(BaseException):
+    """Not the code under test is wrong but the test: what it told a mock, or a call that nobody has an answer for.
+
+    It is no ``Exception``, so that no ``except`` of the code under test hides it, and a live handle lets it through.
+    """
+
+
 class PortError(Exception):
     """Base of all errors that leave a port. ``retryable`` says whether the same call may succeed later."""
 

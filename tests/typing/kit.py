@@ -5,7 +5,7 @@ from typing import assert_type
 
 from hotswap.testing import PluginHarness, Run, check, matching, within
 from hotswap_ports import AIProvider, Health, Storage, ToolResult, Usage, WorkflowResult
-from hotswap_ports.testing import Call, MockAI, MockStorage, record, replay
+from hotswap_ports.testing import Call, MemoryAI, MockAI, MockStorage, Rule, record, replay
 
 
 async def test(real: AIProvider) -> None:
@@ -22,5 +22,9 @@ async def test(real: AIProvider) -> None:
         check(run.tokens, {"input_tokens": 3})
     async with record(AIProvider, real, Path("ai.json")) as ai:
         assert_type(ai, AIProvider)
+    async with record(AIProvider, MemoryAI(), "ai.json", keep={"token"}) as ai:
+        assert_type(ai, AIProvider)
     assert_type(replay(AIProvider, Path("ai.json")), AIProvider)
+    assert_type(MockAI().unused(), tuple[Rule, ...])
+    assert_type(MockAI().on("complete").calls, tuple[Call, ...])
     assert_type(MockAI(real).tokens, Usage)

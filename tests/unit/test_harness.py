@@ -47,6 +47,7 @@ from hotswap_ports import (
     Usage,
     Workflow,
 )
+from hotswap_ports.errors import WrongTest
 from hotswap_ports.testing import MemoryAI, MemoryStorage, MockStorage
 from tests.plugin_folder import JOURNAL, Clock, Greeter, greeter, probe, probing, write_plugin
 
@@ -695,7 +696,7 @@ async def test_two_plugins_at_once_may_both_be_moved_on(tmp_path: Path) -> None:
 
 
 async def test_a_port_of_ones_own_that_nobody_mocked_says_what_to_write(tmp_path: Path) -> None:
-    """A rule answers it, or a twin is given."""
+    """A rule answers it, or a twin is given; the test fails for it, whoever has swallowed the error."""
     code = """
         from tests.plugin_folder import Clock, Greeter
 
@@ -707,9 +708,10 @@ async def test_a_port_of_ones_own_that_nobody_mocked_says_what_to_write(tmp_path
                 return f"{name} at {await self.clock.now()}"
     """
     write_plugin(tmp_path, "own", code, provides={"greeter": "Hello"}, requires={"clock": ">=2"})
+    with pytest.raises(WrongTest, match=r'harness\.mock\(Clock\)\.on\("now"\)\.answer'):
+        async with PluginHarness(tmp_path / "own", ports=[Greeter, Clock]) as harness:
+            await asyncio.gather(harness.get(Greeter).greet("heron"), return_exceptions=True)
     async with PluginHarness(tmp_path / "own", ports=[Greeter, Clock]) as harness:
-        with pytest.raises(Exception, match=r'harness\.mock\(Clock\)\.on\("now"\)\.answer'):
-            await harness.get(Greeter).greet("heron")
         harness.mock(Clock).on("now").answer(12.5)
         assert await harness.get(Greeter).greet("heron") == "heron at 12.5"
 

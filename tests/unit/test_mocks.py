@@ -10,24 +10,39 @@ from typing import Any, ClassVar
 import pytest
 
 from hotswap_ports import (
+    AIFeatures,
+    CompletionChunk,
     CompletionRequest,
     Conflict,
+    EmbeddingRequest,
+    Embeddings,
+    FeatureUnsupported,
+    Hit,
     InvalidRequest,
+    Label,
     Message,
+    ModelInfo,
     NotFound,
+    NotWritable,
     Page,
     Port,
     PortError,
     RateLimited,
     Report,
     ScrapeRequest,
+    ScraperFeatures,
+    SearchFeatures,
     SearchQuery,
+    SearchResult,
+    Storage,
+    StorageFeatures,
     SummaryRequest,
     TimedOut,
     TooLarge,
     ToolFeatures,
     ToolResult,
     Unavailable,
+    Vector,
 )
 from hotswap_ports.errors import port_error_classes
 from hotswap_ports.testing import (
@@ -42,6 +57,9 @@ from hotswap_ports.testing import (
     MockStorage,
     MockTool,
     MockWorkflow,
+    WrongAnswer,
+    WrongTest,
+    mock_of,
 )
 
 
@@ -191,6 +209,15 @@ async def test_a_rate_limit_says_when_to_come_back() -> None:
     await ai.complete(ask("4"))
 
 
+def test_a_limit_holds_for_what_is_not_awaited_without_a_loop_too() -> None:
+    """A plain method may be called in any thread."""
+    greeter = MockGreeter(Polite())
+    greeter.limit(1, seconds=3600, method="language")
+    assert greeter.language() == "en"
+    with pytest.raises(RateLimited):
+        greeter.language()
+
+
 async def test_streams_are_paced_and_cut() -> None:
     """A stream waits before each item, and breaks off in the middle, with an error or without."""
     time, ai = Time(), MockAI()
@@ -307,12 +334,25 @@ class MockGreeter(Mock, Greeter):
     """A mock of it is two names."""
 
 
-def test_what_is_not_awaited_is_left_to_the_twin() -> None:
-    """A method that is no coroutine returns what the twin returns, and no rule can be made for it."""
+async def test_what_is_not_awaited_is_mocked_as_what_it_is() -> None:
+    """A plain method answers and fails by rules, is noted, and gives what its twin gives; it cannot be kept waiting."""
     greeter = MockGreeter(Polite())
     assert greeter.language() == "en"
-    with pytest.raises(InvalidRequest, match="no method 'language'"):
-        greeter.on("language")
+    rule = greeter.on("language").every(2).answer("de", lambda call: f"no. {call.number}")
+    assert [greeter.language() for _ in range(4)] == ["en", "de", "en", "no. 5"]
+    assert len(rule.calls) == 2
+    greeter.on("language").once().fail(Unavailable("dumb"))
+    with pytest.raises(Unavailable, match="dumb"):
+        greeter.language()
+    assert [each.method for each in greeter.calls("language")] == ["language"] * 6
+    with pytest.raises(InvalidRequest, match=r"delay\(\) is for what is awaited"):
+        greeter.on("language").delay(1)
+    greeter.reset()
+    greeter.on("*").delay(3600)
+    assert greeter.language() == "en"
+    greeter.on("language").answer(_later)
+    with pytest.raises(WrongTest, match="language is not awaited"):
+        greeter.language()
 
 
 async def test_calls_are_numbered_by_method_and_anew_after_a_reset() -> None:
@@ -346,12 +386,235 @@ async def test_a_port_of_ones_own_is_mocked_by_naming_it() -> None:
         (lambda mock: mock.on("get").answer(), "at least one value"),
         (lambda mock: mock.on("get").every(0), "at least 1"),
         (lambda mock: mock.on("get").delay(-1), "not below zero"),
+        (lambda mock: mock.on("get").delay("1"), "is a number"),
+        (lambda mock: mock.on("get").delay(float("nan")), "is a number"),
+        (lambda mock: mock.on("gett"), "Did you mean 'get'"),
+        (lambda mock: mock.calls("gett"), "Did you mean 'get'"),
+        (lambda mock: mock.calls("get", kee="a"), "has no parameter kee. Did you mean 'key'"),
+        (lambda mock: mock.on("get", 3), "3 is no pattern: give a text"),
+        (lambda mock: mock.on("get", ["a"]), "is no pattern"),
+        (lambda mock: mock.on("get", re.compile(b"a")), "is no pattern"),
+        (lambda mock: mock.calls("get", 3), "3 is no pattern"),
+        (lambda mock: mock.on("get").fail("boom"), r"such as fail\(Unavailable\('boom'\)\)"),
+        (lambda mock: mock.on("get").fail(dict), "cannot be raised"),
+        (lambda mock: mock.on("get").fail(UnicodeDecodeError), r"write fail\(UnicodeDecodeError\(...\)\)"),
+        (lambda mock: mock.on("get").every("2"), "whole number of at least 1, and not '2'"),
+        (lambda mock: mock.on("get").times(0), "whole number of at least 1"),
+        (lambda mock: mock.on("get").after(-1), "whole number of at least 0"),
+        (lambda mock: mock.on("get").cut(after=1), r"cut\(\) is for what is a stream, and get is not"),
+        (lambda mock: mock.on("get").pace(1), r"pace\(\) is for what is a stream"),
+        (lambda mock: mock.on("*").pace(1), "nothing here is"),
+        (lambda mock: mock.limit(0, 1), r"fail\(RateLimited\) refuses all"),
+        (lambda mock: mock.limit(1, -1), "above zero, and not -1"),
     ],
 )
 def test_a_rule_that_makes_no_sense_is_refused(wrong: Callable[[MockStorage], object], says: str) -> None:
-    """A misspelt name would let a test pass for the wrong reason."""
+    """A misspelt name would let a test pass for the wrong reason; it is told at once, and with what to write."""
     with pytest.raises(InvalidRequest, match=says):
         wrong(MockStorage())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda mock: mock.on("stream").cut(after=-1), "number of items is a whole number of at least 0"),
+        (lambda mock: mock.on("stream").cut(1, "boom"), "cannot be raised"),
+        (lambda mock: mock.on("complete", model="gpt"), r"model is a field of request: write on\(\"complete\", lambda"),
+    ],
+)
+def test_a_rule_for_a_stream_or_a_request_that_makes_no_sense_is_refused(wrong: Any, says: str) -> None:
+    """The field of a request is no parameter, and the hint is what to write."""
+    with pytest.raises(InvalidRequest, match=says):
+        wrong(MockAI())
+
+
+async def test_what_a_function_fails_with_has_to_be_an_error() -> None:
+    """A function that returns none is a mistake of the test, which no handler of the code under test hides."""
+    storage = MockStorage()
+    storage.on("get").fail(lambda call: "boom")  # type: ignore[arg-type, return-value]
+    with pytest.raises(WrongTest, match="get was to fail with is no error: the function returned 'boom'"):
+        await storage.get("a")
+
+
+@pytest.mark.parametrize(
+    ("mock", "method", "answer", "says"),
+    [
+        (MockStorage, "put", "x", r"on\('put'\).answer\('x'\): storage.put returns int, and not str"),
+        (MockStorage, "put", None, "returns int, and not None"),
+        (MockStorage, "put", True, "returns int, and not bool"),
+        (MockStorage, "delete", 1, "returns bool, and not int"),
+        (MockStorage, "get", 3, r"returns bytes \| None, and not int"),
+        (MockStorage, "put", int, "returns int, and not the class int"),
+        (MockAI, "count_tokens", "seven", "ai.count_tokens returns int, and not str"),
+        (MockAI, "complete", None, "returns Completion, and not None"),
+        (MockAI, "complete", 3, "returns Completion, and not int"),
+        (MockAI, "complete", {}, "returns Completion, and not dict"),
+        (MockAI, "models", ("gpt",), r"returns tuple\[ModelInfo, ...\], and not tuple of str"),
+        (MockAI, "models", [ModelInfo("gpt")], r"returns tuple\[ModelInfo, ...\], and not list of ModelInfo"),
+        (MockAI, "stream", ["one"], "returns CompletionChunks, as an iterable, and not list of str"),
+        (MockAI, "stream", iter([CompletionChunk("one")]), "can be read once: give a list, or a function"),
+        (MockAI, "*", 3.5, "and not float"),
+        (MockSearch, "search", [], "returns SearchResult, and not list"),
+        (MockSearch, "search", "heron", "returns SearchResult, and not str"),
+        (MockScraper, "scrape", b"", "returns Page, and not bytes"),
+        (MockWorkflow, "run", "done", "returns WorkflowResult, and not str"),
+    ],
+)
+async def test_an_answer_that_the_port_cannot_give_is_an_error_in_the_test(
+    mock: type[Any], method: str, answer: object, says: str
+) -> None:
+    """At the rule for a value, at the call for a function; it names the rule, the method, and what was wanted."""
+    with pytest.raises(WrongAnswer, match=says):
+        mock().on(method).answer(answer)
+    assert not issubclass(WrongAnswer, Exception)
+
+
+async def test_what_a_function_answers_is_held_to_the_port_as_well() -> None:
+    """Of a stream each item as it comes; a count that cannot be is found by the call."""
+    ai, storage, search, embedded = MockAI(), MockStorage(), MockSearch(), Vector.of([1.0], "m")
+    storage.on("put").answer(lambda call: "x")
+    with pytest.raises(WrongAnswer, match=r"on\('put'\).answer\(<lambda>\): storage.put returns int, and not str"):
+        await storage.put("a", b"")
+    ai.on("stream").answer(lambda call: [CompletionChunk("one"), "two"])
+    with pytest.raises(WrongAnswer, match="returns CompletionChunks, as an iterable, and not list of str"):
+        [each async for each in ai.stream(ask("?"))]
+    ai.on("embed").answer(Embeddings((embedded,), "m", 1))
+    with pytest.raises(WrongAnswer, match=r"ai\.embed returns 3 vectors of 1 dimensions, and not 1 vectors"):
+        await ai.embed(EmbeddingRequest(("a", "b", "c")))
+    assert (await ai.embed(EmbeddingRequest(("a",)))).vectors == (embedded,)
+    ai.on("classify").answer((Label("bird", 1.0),))
+    with pytest.raises(WrongAnswer, match="the labels bird, fish, and not bird"):
+        await ai.classify("heron", ("fish", "bird"))
+    search.on("search").answer(SearchResult((Hit("a", 1, "", ""), Hit("b", 1, "", "")), "lexical"))
+    with pytest.raises(WrongAnswer, match="at most 1, and not 2"):
+        await search.search(SearchQuery("heron", limit=1))
+
+
+async def test_no_handler_of_the_code_under_test_hides_a_wrong_answer() -> None:
+    """It is no Exception, and the mock has noted it."""
+    storage = MockStorage()
+    storage.on("get").answer(lambda call: 3)
+
+    async def careless() -> bytes | None:
+        try:
+            return await storage.get("a")
+        except Exception:
+            return None
+
+    with pytest.raises(WrongAnswer):
+        await careless()
+    assert isinstance(storage.calls()[0].error, WrongTest)
+
+
+async def test_derived_methods_follow_the_rules_of_what_they_are_built_on() -> None:
+    """The port's own code runs over the mocked methods; what was asked for is noted, and not what that is made of."""
+    storage = MockStorage()
+    put = storage.on("put").fail(NotWritable("full"))
+    with pytest.raises(NotWritable):
+        await storage.put_json("k", {})
+    read = storage.on("read", "k").answer(b'{"a": 1}')
+    assert (await storage.get("k"), await storage.exists("k")) == (b'{"a": 1}', True)
+    assert await storage.get_json("k") == {"a": 1}
+    assert [each.method for each in storage.calls()] == ["put_json", "get", "exists", "get_json"]
+    assert [each.method for each in put.calls] == ["put"]
+    assert [each.within.method for each in read.calls if each.within] == ["get", "exists", "get"]
+    storage.on("get_json").answer({"b": 2})
+    assert await storage.get_json("k") == {"b": 2}
+    assert await storage.get("k") == b'{"a": 1}'
+
+
+async def test_a_rule_for_all_methods_applies_once_to_what_is_derived() -> None:
+    """What a derived method is made of is no further call of the code under test."""
+    time, storage = Time(), MockStorage()
+    storage.timing(time, time.sleep)
+    storage.on("*").delay(1)
+    assert await storage.get_json("k") is None
+    assert time.now == 1
+    storage.on("*").every(2).fail(Unavailable("down"))
+    assert await storage.exists("k") is False
+    with pytest.raises(Unavailable):
+        await storage.exists("k")
+
+
+async def test_a_twin_that_has_code_of_its_own_for_a_derived_method_answers_by_it() -> None:
+    """It may do better than the port."""
+
+    class Quick(MemoryStorage):
+        async def exists(self, key: str) -> bool:
+            return True
+
+    assert await MockStorage(Quick()).exists("k")
+
+
+async def test_features_that_are_not_there_are_refused() -> None:
+    """Whether a rule would answer or the twin; an error that a rule demands goes first."""
+    ai, scraper, search, formatter = MockAI(), MockScraper(), MockSearch(), MockFormatter()
+    ai.on("complete", "told").answer("yes")
+    ai.features = AIFeatures()
+    for text in ("told", "untold"):
+        with pytest.raises(FeatureUnsupported):
+            await ai.complete(ask(text))
+        with pytest.raises(FeatureUnsupported):
+            await anext(ai.stream(ask(text)))
+    with pytest.raises(FeatureUnsupported):
+        await ai.embed(EmbeddingRequest(("a",)))
+    ai.on("complete").fail(Unavailable("down"))
+    with pytest.raises(Unavailable):
+        await ai.complete(ask("told"))
+    scraper.on("scrape").answer("Herons.")
+    scraper.features = ScraperFeatures(frozenset({"https"}))
+    for request in (ScrapeRequest("https://a.example.org/", javascript=True), ScrapeRequest("ftp://a.example.org/")):
+        with pytest.raises(FeatureUnsupported):
+            await scraper.scrape(request)
+    search.on("search").answer(SearchResult((), "lexical"))
+    search.features = SearchFeatures(frozenset({"vector"}))
+    with pytest.raises(FeatureUnsupported):
+        await search.search(SearchQuery("heron"))
+    formatter.on("format").answer("A document.")
+    with pytest.raises(FeatureUnsupported):
+        await formatter.format(Report("Herons"), format="pdf")
+    storage = MockStorage()
+    storage.on("put").answer(1)
+    storage.features = StorageFeatures(max_value_bytes=2)
+    with pytest.raises(TooLarge):
+        await storage.put_json("a", "heron")
+
+
+async def test_rules_that_had_no_say_are_found() -> None:
+    """By their calls, or all at once; a rule that a later one leaves nothing to has none; pages need not be read."""
+    scraper = MockScraper({"https://a.example.org/": "Herons."})
+    assert not scraper.unused()
+    first = scraper.on("scrape", "https://b.*").answer("Fish.")
+    outweighed = scraper.on("scrape").once().fail(Unavailable("down"))
+    late = scraper.on("scrape").once().answer("Late.")
+    assert scraper.unused() == (first, outweighed, late)
+    await scraper.scrape(ScrapeRequest("https://c.example.org/"))
+    assert late.calls == scraper.calls()
+    assert scraper.unused() == (first, outweighed)
+    assert (
+        str(scraper.unused())
+        == "(on('scrape', 'https://b.*').answer('Fish.'), on('scrape').times(1).fail(Unavailable('down')))"
+    )
+
+
+async def test_a_rule_that_shapes_a_stream_has_a_say_in_it() -> None:
+    """Also where a later rule answers."""
+    ai = MockAI()
+    cut = ai.on("stream").cut(after=1, failure=None)
+    ai.on("stream").answer("one two")
+    assert [each.text async for each in ai.stream(ask("?"))] == ["one"]
+    assert cut.calls == ai.calls()
+    assert not ai.unused()
+
+
+async def test_a_mock_without_a_twin_says_that_nobody_answers() -> None:
+    """A rule has to, and the features are those that the port begins with."""
+    storage = mock_of(Storage)
+    assert storage.features == StorageFeatures()
+    with pytest.raises(WrongTest, match=r"Nobody answers storage.read: say on\('read'\)"):
+        await storage.get("a")
+    storage.on("read").answer(None)
+    assert await storage.exists("a") is False
 
 
 def test_a_mock_of_no_port_is_refused() -> None:

@@ -20,6 +20,7 @@ from hotswap.relays import relayed
 from hotswap.selection import choose
 from hotswap.slots import Slot
 from hotswap_ports import AdapterFailed, AIProvider, NotFound, Port, Scraper, Search, Storage
+from hotswap_ports.errors import WrongTest
 from hotswap_ports.methods import port_methods
 
 
@@ -121,6 +122,33 @@ async def test_errors_leave_as_the_ports_errors(slot: Slot) -> None:
     assert isinstance(failed.value.__cause__, RuntimeError)
     with pytest.raises(AdapterFailed, match="unlucky"):
         [each async for each in feed.many(99)]
+
+
+async def test_what_says_that_the_test_is_wrong_passes_as_it_is(slot: Slot) -> None:
+    """It is no failure of the provider, whatever kind of method raised it, and the lease is given back."""
+
+    class Wrong(Feed):
+        async def one(self, first: int, /, second: int = 2, *rest: int, third: int, **more: int) -> tuple[Any, ...]:
+            raise WrongTest("nobody answers")
+
+        async def many(self, count: int = 3) -> AsyncIterator[int]:
+            yield 1
+            raise WrongTest("nobody answers")
+
+        def label(self) -> str:
+            raise WrongTest("nobody answers")
+
+    failures: list[Exception] = []
+    slot.generation = current = generation(Wrong())
+    current.on_failure = lambda failed, error: failures.append(error)
+    feed = handle_of(slot)
+    with pytest.raises(WrongTest):
+        await feed.one(1, third=3)
+    with pytest.raises(WrongTest):
+        [each async for each in feed.many()]
+    with pytest.raises(WrongTest):
+        feed.label()
+    assert (current.leases, failures) == (0, [])
 
 
 async def test_an_empty_slot_says_that_nobody_is_there() -> None:

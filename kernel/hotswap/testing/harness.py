@@ -25,6 +25,7 @@ from hotswap.testing.time import ManualTime
 from hotswap.trust import Grant
 from hotswap.wiring import Wiring
 from hotswap_ports import Health, Port, ProgressEvent, Tool, ToolResult, Usage, Workflow, WorkflowResult
+from hotswap_ports.errors import WrongTest
 from hotswap_ports.methods import port_methods
 from hotswap_ports.testing import Call, Mock, MockAI
 from hotswap_ports.testing.mocks import tokens_of
@@ -60,6 +61,7 @@ class PluginHarness:
         SettingsInvalid, CallInvalid: an argument is not what it should be.
         HotswapError, NotReady: it could not be opened, as a kernel would say it.
         TeardownFailed: it did not close cleanly.
+        WrongTest: a mock was asked for what no rule answers, or a cassette for what is not on it.
         AssertionError: it left something behind.
     """
 
@@ -128,6 +130,9 @@ class PluginHarness:
             if failed is not None:
                 error.add_note(str(failed))
             return
+        for each in self.calls:  # whoever called may have taken it for a failure like any other
+            if isinstance(each.error, WrongTest):
+                raise each.error
         if failed is not None:
             raise failed
         if self._watch is not None:

@@ -21,6 +21,7 @@ from hotswap.resolver import Request, Solution, resolve
 from hotswap.settings import Settings
 from hotswap.settings_tables import Layer, TableCheck
 from hotswap_ports import Port, is_port
+from hotswap_ports.errors import WrongTest
 from hotswap_ports.testing import mock_of, mocks
 
 MOCKS = "mocks"
@@ -148,4 +149,4 @@ class _Nothing:
     def __getattr__(self, name: str) -> Any:
         port = self._port
         rule = f'harness.mock({port.__name__}).on("{name}").answer(...)'
-        raise AssertionError(f"nobody answers {port.PORT}.{name}: say {rule}, or give mocks={{{port.__name__}: ...}}")
+        raise WrongTest(f"nobody answers {port.PORT}.{name}: say {rule}, or give mocks={{{port.__name__}: ...}}")

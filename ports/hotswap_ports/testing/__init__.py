@@ -9,8 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hotswap_ports.errors import WrongTest
     from hotswap_ports.testing.ai import MemoryAI
-    from hotswap_ports.testing.cassette import NotRecorded, record, replay
+    from hotswap_ports.testing.answers import WrongAnswer
+    from hotswap_ports.testing.cassette import NotRecordable, NotRecorded, record, replay
     from hotswap_ports.testing.contracts.ai import AIContract
     from hotswap_ports.testing.contracts.formatter import FormatterContract
     from hotswap_ports.testing.contracts.scraper import ScraperContract
@@ -55,6 +57,7 @@ _HOMES = {
     "MockStorage": "mocks",
     "MockTool": "mocks",
     "MockWorkflow": "mocks",
+    "NotRecordable": "cassette",
     "NotRecorded": "cassette",
     "Rule": "rules",
     "ScraperContract": "contracts.scraper",
@@ -62,6 +65,8 @@ _HOMES = {
     "StorageContract": "contracts.storage",
     "ToolContract": "contracts.tool",
     "WorkflowContract": "contracts.workflow",
+    "WrongAnswer": "answers",
+    "WrongTest": "answers",
     "mock_of": "mock",
     "record": "cassette",
     "replay": "cassette",
@@ -86,6 +91,7 @@ __all__ = [
     "MockStorage",
     "MockTool",
     "MockWorkflow",
+    "NotRecordable",
     "NotRecorded",
     "Rule",
     "ScraperContract",
@@ -93,6 +99,8 @@ __all__ = [
     "StorageContract",
     "ToolContract",
     "WorkflowContract",
+    "WrongAnswer",
+    "WrongTest",
     "mock_of",
     "record",
     "replay",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import evolve
 
@@ -21,12 +21,13 @@ from hotswap_ports.ai import (
     SummarySentence,
     Usage,
 )
-from hotswap_ports.errors import PortError
+from hotswap_ports.errors import FeatureUnsupported, PortError, TooLarge
 from hotswap_ports.formatter import Formatter, Rendered
 from hotswap_ports.scraper import Page, Scraper
-from hotswap_ports.search import Search
+from hotswap_ports.search import Search, check_query
 from hotswap_ports.storage import Storage, StoredValue
 from hotswap_ports.testing.ai import CHAT_MODEL, MemoryAI
+from hotswap_ports.testing.answers import Texts
 from hotswap_ports.testing.formatter import MemoryFormatter
 from hotswap_ports.testing.mock import Mock
 from hotswap_ports.testing.rules import Call
@@ -39,7 +40,7 @@ from hotswap_ports.tool import Tool, ToolResult
 from hotswap_ports.workflow import Workflow
 
 if TYPE_CHECKING:  # the methods are made by ``Mock``; type checkers are told of them
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
 
     from hotswap_ports.ai import Embeddings, KeyPhrase, Label, ModelInfo
     from hotswap_ports.formatter import Report
@@ -67,7 +68,8 @@ def tokens_of(calls: Iterable[Call]) -> Usage:
 class MockAI(Mock, AIProvider):
     """The port ``ai``. Patterns are held against the last message, the text, or all texts together.
 
-    A text for ``complete``, ``stream`` or ``summarize`` becomes an answer of a model, with its tokens counted.
+    A text for ``complete``, ``stream`` or ``summarize`` becomes an answer of a model, with its tokens counted. What
+    ``features`` do not offer is refused; others may be put in the place of the twin's, here as in every mock.
     """
 
     if TYPE_CHECKING:
@@ -80,6 +82,8 @@ class MockAI(Mock, AIProvider):
         async def classify(self, text: str, labels: tuple[str, ...]) -> tuple[Label, ...]: ...
         async def models(self) -> tuple[ModelInfo, ...]: ...
         async def count_tokens(self, text: str) -> int: ...
+
+    _texts: ClassVar[Texts] = {"complete": str, "stream": str, "summarize": str}
 
     def __init__(self, twin: AIProvider | None = None) -> None:
         super().__init__(MemoryAI(ANSWER) if twin is None else twin)
@@ -100,17 +104,34 @@ class MockAI(Mock, AIProvider):
 
     async def from_text(self, call: Call, text: str) -> Any:
         """Return a completion, a stream of words or a summary of one sentence, as a model would for that request."""
-        request = call.arguments.get("request")
+        request: Any = call.arguments["request"]
         if isinstance(request, SummaryRequest):
             await self.twin.summarize(evolve(request, texts=()))  # refuses what cannot be
             usage = Usage(sum(len(each.split()) for each in request.texts), len(text.split()))
             return Summary((SummarySentence(text),), generative=True, model=CHAT_MODEL, usage=usage)
-        if not isinstance(request, CompletionRequest):
-            return text
         model, plain = MemoryAI(text), evolve(request, model=None, json_schema=None)
         if call.method == "stream":
             return model.stream(plain)
         return evolve(await model.complete(plain), model=request.model or CHAT_MODEL)
+
+    def _refuse(self, call: Call) -> None:
+        """Refuse completions where nothing is generative, and embeddings where there are none."""
+        if call.method in ("complete", "stream") and not self.features.generative:
+            raise FeatureUnsupported("mock", "completions", "Select a generative provider.")
+        if call.method == "embed" and not self.features.embeddings:
+            raise FeatureUnsupported("mock", "embeddings", "Select a provider with embeddings.")
+
+    def _flaw(self, call: Call, answer: Any) -> tuple[str, str] | None:
+        """There are as many vectors as texts, of the dimensions that they are said to have; labels that were given."""
+        if call.method == "embed":
+            wanted = f"{len(call.arguments['request'].texts)} vectors of {answer.dimensions} dimensions"
+            found = sorted({each.dimensions for each in answer.vectors})
+            given = f"{len(answer.vectors)} vectors of {', '.join(map(str, found)) or answer.dimensions} dimensions"
+            return None if wanted == given else (wanted, given)
+        if call.method == "classify":
+            wanted, given = (", ".join(sorted(each)) for each in (call.arguments["labels"], [x.name for x in answer]))
+            return None if wanted == given else (f"the labels {wanted}", given or "none")
+        return _too_many(answer, call.arguments["limit"]) if call.method == "key_phrases" else None
 
 
 class MockScraper(Mock, Scraper):
@@ -120,11 +141,14 @@ class MockScraper(Mock, Scraper):
 
         async def scrape(self, request: ScrapeRequest) -> Page: ...
 
+    _texts: ClassVar[Texts] = {"scrape": str}
+
     def __init__(self, pages: Mapping[str, Page | PortError | str] | None = None, twin: Scraper | None = None) -> None:
         super().__init__(MemoryScraper() if twin is None else twin)
         for url, page in (pages or {}).items():
             rule = self.on("scrape", re.compile(rf"\A{re.escape(url)}\Z"))
             rule.fail(page) if isinstance(page, PortError) else rule.answer(page)
+            rule.expected = False  # that a page is there does not say that it is read
 
     def subject(self, method: str, arguments: Mapping[str, Any]) -> str:
         """Return the URL."""
@@ -135,9 +159,20 @@ class MockScraper(Mock, Scraper):
         """Return a page at the URL that was asked for."""
         return complete_page(Page(call.subject, text))
 
+    def _refuse(self, call: Call) -> None:
+        """Refuse scripts and schemes that are not offered."""
+        request, scheme = call.arguments["request"], call.subject.partition(":")[0].lower()
+        if ":" in call.subject and scheme not in self.features.schemes:
+            raise FeatureUnsupported("mock", f"the URL scheme {scheme!r}")
+        if request.javascript and not self.features.javascript:
+            raise FeatureUnsupported("mock", "running a page's scripts")
+
 
 class MockStorage(Mock, Storage):
-    """The port ``storage``. Patterns are held against the key, or the prefix; a text is a value in UTF-8."""
+    """The port ``storage``. Patterns are held against the key, or the prefix; a text is a value in UTF-8.
+
+    ``get``, ``exists``, ``get_json`` and ``put_json`` are made of ``read`` and ``put``, and follow their rules.
+    """
 
     if TYPE_CHECKING:
 
@@ -146,13 +181,25 @@ class MockStorage(Mock, Storage):
         async def delete(self, key: str, *, expect: int | None = None) -> bool: ...
         async def list(self, prefix: str = "", *, limit: int = 1000, after: str | None = None) -> KeyPage: ...
 
+    _texts: ClassVar[Texts] = {"get": str, "read": (str, bytes)}
+
     def __init__(self, twin: Storage | None = None) -> None:
         super().__init__(MemoryStorage() if twin is None else twin)
 
-    async def from_text(self, call: Call, text: str) -> Any:
+    async def from_text(self, call: Call, text: str | bytes) -> Any:
         """Return the bytes of a value, with a version where the method has one."""
-        value = text.encode()
+        value = text.encode() if isinstance(text, str) else text
         return StoredValue(call.subject, value, 1, datetime.now(UTC)) if call.method == "read" else value
+
+    def _refuse(self, call: Call) -> None:
+        """Refuse a value that is larger than is offered."""
+        most, value = self.features.max_value_bytes, call.arguments.get("value")
+        if call.method == "put" and most is not None and isinstance(value, bytes | bytearray) and len(value) > most:
+            raise TooLarge(f"The value of {call.subject!r}", most)
+
+    def _flaw(self, call: Call, answer: Any) -> tuple[str, str] | None:
+        """A page of keys has at most as many as were asked for."""
+        return _too_many(answer.keys, call.arguments["limit"]) if call.method == "list" else None
 
 
 class MockSearch(Mock, Search):
@@ -165,6 +212,8 @@ class MockSearch(Mock, Search):
         async def remove(self, ids: Sequence[str]) -> int: ...
         async def count(self) -> int: ...
 
+    _texts: ClassVar[Texts] = {}
+
     def __init__(self, twin: Search | None = None) -> None:
         super().__init__(MemorySearch() if twin is None else twin)
 
@@ -176,6 +225,15 @@ class MockSearch(Mock, Search):
         named = arguments.get("ids") or [each.id for each in arguments.get("documents", ())]
         return " ".join(named)
 
+    def _refuse(self, call: Call) -> None:
+        """Refuse a mode that is not offered, and a query that cannot be."""
+        if call.method == "search":
+            check_query(call.arguments["query"], "mock", self.features)
+
+    def _flaw(self, call: Call, answer: Any) -> tuple[str, str] | None:
+        """There are at most as many hits as were asked for."""
+        return _too_many(answer.hits, call.arguments["query"].limit) if call.method == "search" else None
+
 
 class MockFormatter(Mock, Formatter):
     """The port ``formatter``. Patterns are held against the report's title; a text is the document, as plain text."""
@@ -183,6 +241,8 @@ class MockFormatter(Mock, Formatter):
     if TYPE_CHECKING:
 
         async def format(self, report: Report, *, format: str | None = None) -> Rendered: ...
+
+    _texts: ClassVar[Texts] = {"format": str}
 
     def __init__(self, twin: Formatter | None = None) -> None:
         super().__init__(MemoryFormatter() if twin is None else twin)
@@ -196,6 +256,12 @@ class MockFormatter(Mock, Formatter):
         """Return a document."""
         return Rendered(text, "text/plain", ".txt")
 
+    def _refuse(self, call: Call) -> None:
+        """Refuse a format that is not offered."""
+        wanted = call.arguments["format"]
+        if wanted not in (None, *self.features.formats):
+            raise FeatureUnsupported("mock", f"the format {wanted!r}")
+
 
 class MockWorkflow(Mock, Workflow):
     """The port ``workflow``. Patterns are held against the inputs, as ``name=value`` with blanks between them."""
@@ -203,6 +269,8 @@ class MockWorkflow(Mock, Workflow):
     if TYPE_CHECKING:
 
         async def run(self, inputs: Mapping[str, Any], *, progress: Progress | None = None) -> WorkflowResult: ...
+
+    _texts: ClassVar[Texts] = {}
 
     def __init__(self, twin: Workflow | None = None) -> None:
         super().__init__(MemoryWorkflow() if twin is None else twin)
@@ -215,12 +283,14 @@ class MockWorkflow(Mock, Workflow):
 class MockTool(Mock, Tool):
     """The port ``tool``. Patterns are held against the arguments, as ``name=value`` with blanks between them.
 
-    A text is a result with that text, which is its value as well. ``features`` may be put in the place of the twin's.
+    A text is a result with that text, which is its value as well.
     """
 
     if TYPE_CHECKING:
 
         async def call(self, arguments: Mapping[str, Any]) -> ToolResult: ...
+
+    _texts: ClassVar[Texts] = {"call": str}
 
     def __init__(self, twin: Tool | None = None) -> None:
         super().__init__(MemoryTool() if twin is None else twin)
@@ -232,6 +302,10 @@ class MockTool(Mock, Tool):
     async def from_text(self, call: Call, text: str) -> ToolResult:
         """Return a result."""
         return ToolResult(text, text)
+
+
+def _too_many(found: Sequence[object], most: int) -> tuple[str, str] | None:
+    return None if len(found) <= most else (f"at most {most}", str(len(found)))
 
 
 def _listed(named: Mapping[str, Any]) -> str:

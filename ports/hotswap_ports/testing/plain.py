@@ -17,57 +17,97 @@ import attrs
 
 from hotswap_ports.errors import AdapterFailed, InvalidContent, PortError
 from hotswap_ports.port import Port
+from hotswap_ports.testing.masking import MASK, Masking
 
 TAG = "$"
 """The key of what JSON has no type for; a mapping that has it itself is written as pairs."""
 
 
 class Plain:
-    """Writes and reads the values of one port."""
+    """Writes and reads the values of one port.
 
-    def __init__(self, port: type[Port]) -> None:
+    Args:
+        masking: takes out of every text, and of bytes, what must not be written.
+    """
+
+    def __init__(self, port: type[Port], masking: Masking | None = None) -> None:
         self._module = port.__module__
+        self._masking = masking
 
-    def write(self, value: Any) -> Any:
+    def write(self, value: Any, name: object = None) -> Any:
         """Return a value as JSON has it. Functions, such as a progress callback, become None.
+
+        Args:
+            name: of the value; texts and bytes under the name of a secret become ``***``, however deep they lie.
 
         Raises:
             TypeError: it is of a type that no port uses.
         """
-        if value is None or isinstance(value, str | bool | int | float):
+        return self._write(value, self._hides(name))
+
+    def _hides(self, name: object) -> bool:
+        return self._masking is not None and self._masking.hides(name)
+
+    def _write(self, value: Any, hidden: bool = False) -> Any:
+        if value is None or isinstance(value, bool | int | float):
             return value
+        if isinstance(value, str):
+            return self._text(value, hidden)
         if isinstance(value, list):
-            return [self.write(each) for each in value]
+            return [self._item(each, hidden) for each in value]
+        if isinstance(value, tuple):
+            return {TAG: "tuple", "items": [self._item(each, hidden) for each in value]}
         if isinstance(value, bytes | bytearray | memoryview):
-            return {TAG: "bytes", "base64": base64.b64encode(value).decode()}
+            return {TAG: "bytes", "base64": base64.b64encode(self._data(bytes(value), hidden)).decode()}
         if isinstance(value, datetime):
             return {TAG: "datetime", "iso": value.isoformat()}
         if isinstance(value, Decimal):
             return {TAG: "decimal", "text": str(value)}
-        if isinstance(value, tuple):
-            return {TAG: "tuple", "items": [self.write(each) for each in value]}
         if isinstance(value, set | frozenset):
-            return {TAG: "frozenset", "items": sorted((self.write(each) for each in value), key=str)}
+            return {TAG: "frozenset", "items": sorted((self._write(each, hidden) for each in value), key=str)}
+        return self._named(value, hidden)
+
+    def _named(self, value: Any, hidden: bool) -> Any:
+        """Write what has names: a mapping, an error, a value of the port."""
         if isinstance(value, Mapping):
-            return self._mapping(value)
+            return self._mapping(value, hidden)
         if isinstance(value, BaseException):
             return self._error(value)
         if attrs.has(type(value)):
             names = [each.name for each in attrs.fields(type(value)) if each.init]
-            return {TAG: type(value).__qualname__, **{name: self.write(getattr(value, name)) for name in names}}
+            written = {each: self._write(getattr(value, each), hidden or self._hides(each)) for each in names}
+            return {TAG: type(value).__qualname__, **written}
         if callable(value):
             return None
         raise TypeError(f"a {type(value).__name__} cannot be written")
 
-    def _mapping(self, value: Mapping[Any, Any]) -> Any:
-        if TAG not in value and all(isinstance(each, str) for each in value):
-            return {key: self.write(each) for key, each in value.items()}
-        return {TAG: "pairs", "items": [[self.write(key), self.write(each)] for key, each in value.items()]}
+    def _text(self, text: str, hidden: bool = False) -> str:
+        if self._masking is None or not text:
+            return text
+        return MASK if hidden else self._masking.text(text)
+
+    def _data(self, data: bytes, hidden: bool) -> bytes:
+        if self._masking is None or not data:
+            return data
+        return MASK.encode() if hidden else self._masking.data(data)
+
+    def _item(self, value: Any, hidden: bool) -> Any:
+        """Write an item of a sequence; one of two with a name is written as a header is."""
+        if isinstance(value, list | tuple) and len(value) == 2 and self._hides(value[0]):
+            pair = [self._write(value[0]), self._write(value[1], hidden=True)]
+            return pair if isinstance(value, list) else {TAG: "tuple", "items": pair}
+        return self._write(value, hidden)
+
+    def _mapping(self, value: Mapping[Any, Any], hidden: bool) -> Any:
+        pairs = [[self._write(key), self._write(each, hidden or self._hides(key))] for key, each in value.items()]
+        if all(isinstance(key, str) and key != TAG for key, _ in pairs):
+            return dict(pairs)
+        return {TAG: "pairs", "items": pairs}
 
     def _error(self, error: BaseException) -> Any:
         if not isinstance(error, PortError):  # as it would leave a handle
             error = AdapterFailed("the adapter", "a call", error)
-        facts = {key: self.write(each) for key, each in vars(error).items() if not key.startswith("_")}
+        facts = {key: self.write(each, key) for key, each in vars(error).items() if not key.startswith("_")}
         return {TAG: f"!{type(error).__qualname__}", "facts": facts}
 
     def read(self, value: Any) -> Any:
