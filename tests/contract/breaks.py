@@ -18,7 +18,7 @@ import __future__
 
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -81,12 +81,13 @@ class Breaks:
         return iter(self._all)
 
 
-def every_break() -> Iterable[Break]:
-    """Yield the breaks of every module ``broken_*.py`` in this folder."""
+def breaks_by_module() -> dict[str, list[Break]]:
+    """Return the breaks of every module ``broken_*.py`` in this folder, by its name."""
+    found = {}
     for path in sorted(Path(__file__).parent.glob("broken_*.py")):
-        for value in vars(import_module(f"tests.contract.{path.stem}")).values():
-            if isinstance(value, Breaks):
-                yield from value
+        values = vars(import_module(f"tests.contract.{path.stem}")).values()
+        found[path.stem] = [each for value in values if isinstance(value, Breaks) for each in value]
+    return found
 
 
 def edit(patch: pytest.MonkeyPatch, owner: Any, name: str, changes: Mapping[str, str]) -> None:

@@ -22,7 +22,7 @@ from hotswap_ports.testing import (  # noqa: E402
 )
 from hotswap_ports.testing.contracts.scraper import Site  # noqa: E402
 from tests.contract import faulty  # noqa: E402
-from tests.contract.breaks import every_break  # noqa: E402
+from tests.contract.breaks import breaks_by_module  # noqa: E402
 from tests.contract.test_ai import server  # noqa: E402, F401 - a fixture of what is held there
 from tests.contract.test_scraper import memory_pages, memory_site  # noqa: E402
 
@@ -67,5 +67,5 @@ for each in faulty.WORKFLOWS:
     globals()[f"Test{each.__name__}"] = _held(_Inputs, "workflow", each)
 for each in faulty.TOOLS:
     globals()[f"Test{each.__name__}"] = _held(_Arguments, "tool", each)
-for each in every_break():
-    globals()[f"Test{each.name}"] = each.suite()
+for breaks in breaks_by_module().values():
+    globals().update({f"Test{each.name}": each.suite() for each in breaks})
