@@ -25,8 +25,9 @@ from attrs import frozen
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from hotswap.errors import VersionStepTooSmall
+from hotswap.errors import AnotherPlugin, HotswapError, VersionStepTooSmall
 from hotswap.manifest.model import Capabilities, Manifest
+from hotswap.manifest.settings_schema import names_if_closed, resolved
 
 
 class Step(IntEnum):
@@ -58,18 +59,34 @@ class Compared:
     changes: list[Change]
     step: Step
     """The step that the changes ask for."""
-    problem: VersionStepTooSmall | None = None
+    problem: HotswapError | None = None
+
+    old: str = ""
+    """The older version."""
+
+    @property
+    def summary(self) -> str:
+        """The step in words."""
+        if self.step is Step.NONE:
+            return f"no change since {self.old}."
+        return f"a {self.step.label} step from {self.old} is needed, and taken."
 
     @classmethod
     def of(cls, old: Manifest, new: Manifest) -> Compared:
-        """Compare a version with an older one."""
+        """Compare a version with an older one; one that is the same in everything needs no step."""
+        if old.id != new.id:
+            return cls([], Step.NONE, AnotherPlugin(new.id, old.id))
+        if attrs.evolve(old, path=None) == attrs.evolve(new, path=None):
+            return cls([], Step.NONE, old=old.raw_version)
         found = changes(old, new)
         wanted, taken = step_wanted(found), step_taken(old.version, new.version)
         # Below 1.0.0 there is no number for what is new and breaks nothing: a patch will do.
         enough = Step.PATCH if wanted is Step.MINOR and old.version.major == 0 else wanted
         if taken >= enough:
-            return cls(found, wanted)
-        reasons = [each.text for each in found if each.step is wanted] or ["it goes back, or stays where it was"]
+            return cls(found, wanted, old=old.raw_version)
+        stays = "its manifest is another one, and the version stays where it was"
+        reasons = [each.text for each in found if each.step is wanted]
+        reasons = reasons or [stays if old.version == new.version else "it goes back"]
         least = least_version(old.version, wanted)
         versions = (old.raw_version, new.raw_version, least)
         return cls(found, wanted, VersionStepTooSmall(new.id, *versions, wanted.label, reasons))
@@ -123,8 +140,59 @@ def _providers(old: Manifest, new: Manifest) -> Iterator[Change]:
         yield Change(Step.MINOR, f"the provider {name} of the port {port} is new")
 
 
-def _settings(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> Iterator[Change]:
-    """Compare two schemas of an object; what cannot be compared and differs counts as narrower."""
+def _settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    """Compare two schemas of all settings, with what they leave unsaid."""
+    if old != new:
+        yield from _keywords(_whole(old), _whole(new), "")
+
+
+def _whole(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a schema of all settings with its references written out: it is closed where it does not say otherwise."""
+    unsaid = {"type": "object", "additionalProperties": not names_if_closed(schema)}
+    whole: Mapping[str, Any] = _written_out({**unsaid, **schema}, schema, ())
+    return whole
+
+
+def _written_out(node: Any, root: Mapping[str, Any], inside: tuple[str, ...]) -> Any:
+    """Return a schema with its local references followed, but for one that leads into itself."""
+    if isinstance(node, list | tuple):
+        return [_written_out(each, root, inside) for each in node]
+    if not isinstance(node, Mapping):
+        return node
+    reference = node.get("$ref")
+    if isinstance(reference, str) and reference not in inside:
+        inside = (*inside, reference)
+        node = resolved(node, root)
+    return {key: _written_out(each, root, inside) for key, each in node.items() if key not in _DEFINING}
+
+
+def _setting(old: Any, new: Any, name: str) -> Iterator[Change]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        if old.get("default") != new.get("default"):
+            yield Change(Step.MINOR, f"the default of {name} is another one")
+        yield from _keywords(old, new, name)
+    elif old != new:
+        takes_more = new in (True, {})
+        yield Change(Step.MINOR if takes_more else Step.MAJOR, f"the setting {name} is checked otherwise")
+
+
+def _keywords(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> Iterator[Change]:
+    """Compare two schemas of one setting, or of all; what cannot be compared and differs counts as narrower."""
+    for key in sorted((old.keys() | new.keys()) - _DESCRIBING - _HOLDING):
+        if old.get(key) != new.get(key):
+            takes_more = _WIDER.get(key, _never)(old.get(key), new.get(key))
+            yield _taken(f"the setting {name}" if name else "the settings", takes_more, key)
+    yield from _properties(old, new, f"{name}." if name else "")
+    yield from _others(old, new, name)
+
+
+def _taken(what: str, takes_more: bool, key: str) -> Change:
+    verb = "takes" if what.startswith("the setting ") else "take"
+    text = f"{what} {verb} {'more' if takes_more else 'less, or something else'} ({key})"
+    return Change(Step.MINOR if takes_more else Step.MAJOR, text)
+
+
+def _properties(old: Mapping[str, Any], new: Mapping[str, Any], path: str) -> Iterator[Change]:
     before, after = old.get("properties", {}), new.get("properties", {})
     for name in sorted(before.keys() - after.keys()):
         yield Change(Step.MAJOR, f"the setting {path}{name} is gone")
@@ -132,31 +200,35 @@ def _settings(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") ->
         required = name in new.get("required", ())
         text = f"the setting {path}{name} is new{' and required' if required else ''}"
         yield Change(Step.MAJOR if required else Step.MINOR, text)
-    for name in sorted(set(new.get("required", ())) & before.keys() - set(old.get("required", ()))):
+    for name in sorted(set(new.get("required", ())) - set(old.get("required", ())) - (after.keys() - before.keys())):
         yield Change(Step.MAJOR, f"the setting {path}{name} is required")
     for name in sorted(before.keys() & after.keys()):
         yield from _setting(before[name], after[name], f"{path}{name}")
 
 
-def _setting(old: Any, new: Any, name: str) -> Iterator[Change]:
-    if old == new or not isinstance(old, Mapping) or not isinstance(new, Mapping):
-        if old != new:
-            yield Change(Step.MAJOR, f"the setting {name} is checked otherwise")
-        return
-    if old.get("default") != new.get("default"):
-        yield Change(Step.MINOR, f"the default of {name} is another one")
-    for key in sorted((old.keys() | new.keys()) - _DESCRIBING):
-        if old.get(key) != new.get(key) and key != "properties":
-            takes_more = _WIDER.get(key, _never)(old.get(key), new.get(key))
-            text = f"the setting {name} takes {'more' if takes_more else 'less, or something else'} ({key})"
-            yield Change(Step.MINOR if takes_more else Step.MAJOR, text)
-    if "properties" in old or "properties" in new:
-        inner = {key: value for key, value in new.items() if key in ("properties", "required")}
-        yield from _settings({key: old[key] for key in ("properties", "required") if key in old}, inner, f"{name}.")
+def _others(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> Iterator[Change]:
+    """Compare what is said of settings that are not named: by the pattern of their names, and of all others."""
+    what = f"the setting {name}" if name else "the settings"
+    rest, then = old.get("additionalProperties", True), new.get("additionalProperties", True)
+    before, after = old.get("patternProperties", {}), new.get("patternProperties", {})
+    if rest != then:
+        yield _taken(what, then in (True, {}) or rest is False, "additionalProperties")
+    for pattern in sorted(before.keys() - after.keys()):  # such names are now as free as all others
+        yield _taken(what, then in (True, {}), f"patternProperties {pattern}")
+    for pattern in sorted(after.keys() - before.keys()):
+        yield _taken(what, rest is False or after[pattern] in (True, {}), f"patternProperties {pattern}")
+    for pattern in sorted(before.keys() & after.keys()):
+        yield from _setting(before[pattern], after[pattern], f"{name}.{pattern}".lstrip("."))
 
 
-_DESCRIBING = frozenset({"title", "description", "default", "examples", "$comment", "deprecated", "required"})
-"""Keywords by which nothing is refused, and those that are looked at elsewhere."""
+_DESCRIBING = frozenset(
+    {"title", "description", "default", "examples", "$comment", "deprecated", "writeOnly", "$schema"}
+)
+"""Keywords by which nothing is refused; a default is looked at by itself."""
+_HOLDING = frozenset({"properties", "required", "patternProperties", "additionalProperties"})
+"""Keywords of a table, which are compared by what it holds."""
+_DEFINING = frozenset({"$defs", "definitions"})
+"""Keywords that say nothing until a reference leads there."""
 
 
 def _never(old: Any, new: Any) -> bool:
