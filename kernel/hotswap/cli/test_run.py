@@ -17,6 +17,7 @@ import click
 import tomlkit
 from attrs import field, frozen
 
+from hotswap.cli.failures import DONE, FAILED
 from hotswap.manifest.model import Manifest
 from hotswap.testing.location import Location
 from hotswap.testing.own_code import others, own_code
@@ -56,9 +57,14 @@ class TestRun:
         return {name: tests.get(name, 0) for name in ("passed", "failed", "skipped")}
 
     @property
+    def exit_code(self) -> int:
+        """Return that of the command."""
+        return DONE if self.code == 0 and self.report is not None else FAILED
+
+    @property
     def passed(self) -> bool:
         """Return whether tests were run, and all is well."""
-        return self.code == 0 and any(self.counts.values())
+        return self.exit_code == DONE and any(self.counts.values())
 
     @property
     def ending(self) -> str:

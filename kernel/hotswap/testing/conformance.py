@@ -190,8 +190,9 @@ def subject_of(value: object) -> dict[str, Any]:
     cls = type(value) if generation is None else type(generation.target)
     name = f"{cls.__module__}.{cls.__qualname__}"
     if provider is not None:
+        own = f"{provider.name} of " if provider.name != provider.plugin else ""
         owner = [provider.plugin, provider.name]
-        return {"name": f"{provider.name} of the plugin {provider.plugin}", "classes": [], "provider": owner}
+        return {"name": f"{own}the plugin {provider.plugin}", "classes": [], "provider": owner}
     return {"name": name, "classes": [_place(each) for each in cls.__mro__], "provider": []}
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hotswap.cli.failures import DONE, FAILED
 from hotswap.cli.invocation import Invocation
 from hotswap.cli.root import Command
 
@@ -39,7 +38,7 @@ def test(invocation: Invocation, plugin: str, pytest_arguments: Sequence[str]) -
     contracts = list(_contracts(manifest, run))
     if invocation.json:
         print_document(invocation, "plugin-test/1", _content(manifest, run, contracts))
-        return DONE if run.code == 0 else FAILED
+        return run.exit_code
     for each in contracts if any(run.counts.values()) else ():
         print_text(f"{each['port']} ({each['class']}): {_verdict(each)}")
     if run.coverage is not None:
@@ -47,7 +46,7 @@ def test(invocation: Invocation, plugin: str, pytest_arguments: Sequence[str]) -
     elif not has_coverage():
         note(invocation, "pytest-cov is not installed, so coverage is not known.")
     print_text(f"{manifest.id} {manifest.raw_version}: {run.ending}.")
-    return DONE if run.code == 0 else FAILED
+    return run.exit_code
 
 
 def _content(manifest: Manifest, run: TestRun, contracts: list[dict[str, Any]]) -> dict[str, Any]:
