@@ -114,6 +114,17 @@ def test_a_part_of_a_contract_is_not_the_whole(root: Path) -> None:
         assert "formatter (Shout): its contract was partly run" in done.stdout, more + done.stdout
 
 
+@pytest.mark.parametrize(("suite", "fixture"), [("Scraper", "site"), ("Workflow", "inputs"), ("Tool", "arguments")])
+def test_a_suite_says_what_it_needs(root: Path, suite: str, fixture: str) -> None:
+    """A contract over more than the adapter names what is missing, and its shape."""
+    port = suite.lower()
+    text = f"from hotswap_ports.testing import Memory{suite}, {suite}Contract\nimport pytest\n\n\n"
+    text += f"class TestContract({suite}Contract):\n    @pytest.fixture\n    def {port}(self):\n        "
+    (root / "tests" / "test_shout.py").write_text(f"{text}return Memory{suite}()\n")
+    done = run(root, "--no-cov", "-x")
+    assert f"{suite}Contract needs the fixture '{fixture}', a " in done.stdout
+
+
 def test_nothing_that_was_run_is_no_success(root: Path) -> None:
     """Tests that are only collected neither pass nor keep a contract."""
     done = run(root, "--collect-only")
@@ -204,7 +215,7 @@ def test_coverage_is_of_the_plugins_own_code(root: Path) -> None:
     before = facts(root)["coverage"]
     assert before is not None
     assert before < 60
-    for name in ("setup.py", "release.py", "scripts/make.py", "tests/helpers.py", "src/app/unused.txt"):
+    for name in ("setup.py", "release.py", "scripts/make.py", "tests/helpers.py"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(f"def work():\n{lines}")
     (root / "tests" / "test_more.py").write_text(f"def test_more():\n{lines}")

@@ -40,7 +40,7 @@ class Conformance:
         cls = getattr(collector, "obj", None) if isinstance(collector, pytest.Class) else None
         if cls is not None and (contract := _contract_of(cls)):
             self._suites[collector.nodeid] = {
-                "port": contract.__module__.removeprefix(CONTRACTS),
+                "port": _port_of(contract),
                 "suite": f"{cls.__module__}.{cls.__qualname__}",
                 "tests": [each.nodeid for each in report.result if isinstance(each, pytest.Item)],
                 "replaced": [name for name in _tests_of(contract) if getattr(cls, name) is not getattr(contract, name)],
@@ -49,13 +49,16 @@ class Conformance:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> Generator[None, Any, Any]:
-        """Note what a test of a contract was about, while it is there."""
-        report: Any = yield
+        """Note what a test of a contract was about, while it is there; say what a suite lacks."""
         cls = getattr(item, "cls", None)
-        contract = _contract_of(cls) if cls is not None and call.when == "call" else None
-        if contract is not None:
+        contract = _contract_of(cls) if cls is not None else None
+        error = call.excinfo.value if call.excinfo is not None else None
+        if contract is not None and isinstance(error, pytest.FixtureLookupError):
+            error.msg = _lacks(contract, str(error.argname)) or error.msg
+        report: Any = yield
+        if contract is not None and call.when == "call":
+            port = _port_of(contract)
             values = getattr(item, "funcargs", {})
-            port = contract.__module__.removeprefix(CONTRACTS)
             if port in values:
                 report.hotswap_subject = subject_of(values[port])
         return report
@@ -264,6 +267,18 @@ def _contract_of(cls: type) -> type | None:
     """Return the contract that a class inherits."""
     bases = (each for each in cls.__mro__ if each.__module__.startswith(CONTRACTS) and each is not cls)
     return next((each for each in bases if each.__name__.endswith("Contract")), None)
+
+
+def _port_of(contract: type) -> str:
+    return contract.__module__.removeprefix(CONTRACTS)
+
+
+def _lacks(contract: type, fixture: str) -> str:
+    """Return what to write for a fixture that a contract needs and nobody has supplied; empty for any other."""
+    needed = {_port_of(contract): "an open adapter of that port", **getattr(contract, "SUPPLY", {})}
+    if fixture not in needed:
+        return ""
+    return f"{contract.__name__} needs the fixture {fixture!r}, {needed[fixture]}: supply it in the class that inherits"
 
 
 def _tests_of(cls: type) -> list[str]:

@@ -11,7 +11,7 @@ from hotswap.cli.invocation import Invocation
 from hotswap.cli.root import Command
 
 if TYPE_CHECKING:
-    from hotswap.cli.test_run import TestRun
+    from hotswap.cli.plugin_tests import Tested
     from hotswap.manifest.model import Manifest
 
 
@@ -29,7 +29,7 @@ def test(invocation: Invocation, plugin: str, pytest_arguments: Sequence[str]) -
     """
     from hotswap.cli.commands.plugin_validate import located
     from hotswap.cli.output import note, print_document, print_text
-    from hotswap.cli.test_run import has_coverage, run_tests
+    from hotswap.cli.plugin_tests import has_coverage, run_tests
     from hotswap.manifest.reader import read_manifest
 
     location = located(plugin)
@@ -49,7 +49,7 @@ def test(invocation: Invocation, plugin: str, pytest_arguments: Sequence[str]) -
     return run.exit_code
 
 
-def _content(manifest: Manifest, run: TestRun, contracts: list[dict[str, Any]]) -> dict[str, Any]:
+def _content(manifest: Manifest, run: Tested, contracts: list[dict[str, Any]]) -> dict[str, Any]:
     report = run.report or {}
     return {
         "plugin": manifest.id,
@@ -65,7 +65,7 @@ def _content(manifest: Manifest, run: TestRun, contracts: list[dict[str, Any]]) 
     }
 
 
-def _contracts(manifest: Manifest, run: TestRun) -> Iterator[dict[str, Any]]:
+def _contracts(manifest: Manifest, run: Tested) -> Iterator[dict[str, Any]]:
     """Yield, for each provider, what came of the suites of its port."""
     found = {(each["port"], each["name"]): each for each in (run.report or {}).get("contracts", ())}
     for each in manifest.provides:

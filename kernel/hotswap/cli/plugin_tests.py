@@ -31,15 +31,16 @@ _ENDINGS = {
     5: "its tests were not run: there are none",
 }
 """By the exit code of pytest, what came of them."""
-_FROM_SETTINGS = ("report:exclude_lines", "report:exclude_also", "report:partial_branches", "run:omit", "report:omit")
+_FROM_SETTINGS = {
+    "run": ("concurrency", "omit", "plugins"),
+    "report": ("exclude_also", "exclude_lines", "fail_under", "omit", "partial_branches"),
+}
 """What is kept of a project's own settings of coverage."""
 
 
 @frozen
-class TestRun:
+class Tested:
     """What came of a plugin's tests."""
-
-    __test__ = False  # no test class, whatever its name begins with
 
     code: int
     """How the process ended: the exit code, or what a shell has for a signal, negative."""
@@ -78,7 +79,7 @@ class TestRun:
         return _ENDINGS.get(self.code, f"its tests do not pass: pytest ended with exit code {self.code}")
 
 
-def run_tests(location: Location, manifest: Manifest, arguments: Sequence[str], *, quiet: bool) -> TestRun:
+def run_tests(location: Location, manifest: Manifest, arguments: Sequence[str], *, quiet: bool) -> Tested:
     """Run a plugin's tests.
 
     Args:
@@ -111,7 +112,7 @@ def run_tests(location: Location, manifest: Manifest, arguments: Sequence[str], 
         )
         covered = _read(coverage)
         percent = covered["totals"]["percent_covered"] if covered else None
-        return TestRun(done.returncode, _read(report), percent, done.stdout)
+        return Tested(done.returncode, _read(report), percent, done.stdout)
 
 
 def has_coverage() -> bool:
@@ -173,37 +174,36 @@ def _coverage_settings(location: Location, manifest: Manifest, folder: Path) -> 
     """Write settings by which only the plugin's own code counts, and no trace is left in its folder."""
     entry_point = manifest.python.entry_point if manifest.python else ""
     own = own_code(location.folder, entry_point, is_package=location.package is not None)
-    kept = _kept_settings(location.project)
-    omit = [*others(location.folder, own), "*.pyx", *kept.pop("run:omit", ()), *kept.pop("report:omit", ())]
-    tables: dict[str, dict[str, Any]] = {
-        "run": {"data_file": str(folder / "coverage.db"), "omit": omit},
-        "report": {"include_namespace_packages": True},
-    }
-    for name, values in kept.items():
-        section, _, key = name.partition(":")
-        tables[section][key] = values
+    tables = _kept_settings(location.project)
+    omitted = [each for table in tables.values() for each in table.pop("omit", ())]
+    omit = [*others(location.folder, own), "*.pyx", *omitted]  # compiled extensions speak of sources that are not here
+    tables["run"] |= {"data_file": str(folder / "coverage.db"), "omit": omit}
+    tables["report"]["include_namespace_packages"] = True
     file = folder / "coverage.toml"
     text = tomlkit.dumps({"tool": {"coverage": tables}})
     file.write_text(text.replace("$", "$$"), "utf-8")  # coverage takes one for a variable of the environment
     return file
 
 
-def _kept_settings(project: Path) -> dict[str, list[str]]:
-    """Return what the project's own settings of coverage leave out of account."""
+def _kept_settings(project: Path) -> dict[str, dict[str, Any]]:
+    """Return what holds of the project's own settings of coverage, by section."""
     from coverage import Coverage
     from coverage.exceptions import CoverageException
 
+    found: dict[str, dict[str, Any]] = {section: {} for section in _FROM_SETTINGS}
     for name in (".coveragerc", "setup.cfg", "tox.ini", "pyproject.toml"):
         file = project / name
+        if not file.is_file() or "coverage" not in file.read_text("utf-8", "replace"):
+            continue
         try:
-            if not file.is_file() or "coverage" not in file.read_text("utf-8"):
-                continue
-            read = Coverage(data_file=None, config_file=str(file))
-            found = {each: read.get_option(each) for each in _FROM_SETTINGS}
-        except (CoverageException, ValueError):  # pytest-cov would not have taken them either
-            return {}
-        return {each: [str(one) for one in value] for each, value in found.items() if isinstance(value, list) and value}
-    return {}
+            settings = Coverage(data_file=None, config_file=str(file))
+        except CoverageException:  # pytest-cov would not have taken them either
+            break
+        for section, keys in _FROM_SETTINGS.items():
+            values = {key: settings.get_option(f"{section}:{key}") for key in keys}
+            found[section] = {key: value for key, value in values.items() if value}
+        break
+    return found
 
 
 def _signal(number: int) -> str:
