@@ -162,6 +162,19 @@ def test_schemas_are_compared_as_a_whole(tmp_path: Path, old: dict[str, Any], ne
     assert step_wanted(changes(manifest(tmp_path, **one), manifest(tmp_path, **other))) is step
 
 
+def test_definitions_that_all_know_each_other_are_compared_in_time(tmp_path: Path) -> None:
+    """Each reference is followed once, however many ways lead there."""
+    names = [f"n{number}" for number in range(6)]
+    table = {"properties": {name: {"$ref": f"#/$defs/{name}"} for name in names}}
+    defs = dict.fromkeys(names, table)
+    old, new = (
+        {"config": {"schema": {"type": "object", **table, "$defs": {**defs, "n5": {"type": kind}}}}}
+        for kind in ("string", "integer")
+    )
+    found = changes(manifest(tmp_path, **old), manifest(tmp_path, **new))
+    assert step_wanted(found) is Step.MAJOR
+
+
 @pytest.mark.parametrize(
     ("old", "new", "step"),
     [

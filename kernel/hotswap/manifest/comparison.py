@@ -48,7 +48,7 @@ class Compared:
         """The step in words."""
         if self.step is Step.NONE:
             return f"no change since {self.old}."
-        return f"a {self.step.label} step from {self.old} is needed, and taken."
+        return f"a {self.step.label} step from {self.old}."
 
     @classmethod
     def of(cls, old: Manifest, new: Manifest) -> Compared:

@@ -18,21 +18,24 @@ def changes_of_settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> Itera
 def _whole(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a schema of all settings with its references written out: it is closed where it does not say otherwise."""
     unsaid = {"type": "object", "additionalProperties": not names_if_closed(schema)}
-    whole: Mapping[str, Any] = _written_out({**unsaid, **schema}, schema, ())
+    whole: Mapping[str, Any] = _written_out({**unsaid, **schema}, schema, {})
     return whole
 
 
-def _written_out(node: Any, root: Mapping[str, Any], inside: tuple[str, ...]) -> Any:
-    """Return a schema with its local references followed, but for one that leads into itself."""
+def _written_out(node: Any, root: Mapping[str, Any], known: dict[str, Any]) -> Any:
+    """Return a schema with its local references followed, each once: one that leads into itself stays there."""
     if isinstance(node, list | tuple):
-        return [_written_out(each, root, inside) for each in node]
+        return [_written_out(each, root, known) for each in node]
     if not isinstance(node, Mapping):
         return node
     reference = node.get("$ref")
-    if isinstance(reference, str) and reference not in inside:
-        inside = (*inside, reference)
-        node = resolved(node, root)
-    return {key: _written_out(each, root, inside) for key, each in node.items() if key not in _DEFINING}
+    if not isinstance(reference, str):
+        return {key: _written_out(each, root, known) for key, each in node.items() if key not in _DEFINING}
+    beside = _written_out({key: each for key, each in node.items() if key != "$ref"}, root, known)
+    if reference not in known:
+        known[reference] = {"$ref": reference}
+        known[reference] = _written_out(resolved({"$ref": reference}, root), root, known)
+    return {**known[reference], **beside}
 
 
 def _setting(old: Any, new: Any, name: str) -> Iterator[Change]:

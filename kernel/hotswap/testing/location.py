@@ -6,7 +6,7 @@ import os
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from attrs import field, frozen
@@ -59,7 +59,8 @@ class Location:
             yield
         finally:
             for each in places:
-                sys.path.remove(each)
+                with suppress(ValueError):  # the code that was imported may have rearranged the search path
+                    sys.path.remove(each)
 
 
 def is_path(text: str | os.PathLike[str]) -> bool:

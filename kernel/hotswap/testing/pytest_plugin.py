@@ -83,7 +83,7 @@ def pytest_fixture_setup(fixturedef: Any, request: pytest.FixtureRequest) -> Non
     test = getattr(getattr(test, "hypothesis", None), "inner_test", test)
     text = _NOBODY_RUNS.format(fixture=fixturedef.argname)
     if test is not None and not inspect.iscoroutinefunction(test):
-        text = f"the fixture {fixturedef.argname!r} is async: write `async def {request.node.originalname}`"
+        text = f"the fixture {fixturedef.argname!r} is async: write `async def {request.node.name.partition('[')[0]}`"
     try:
         pytest.fail(text, pytrace=False)
     except pytest.fail.Exception as error:  # unless it is kept, pytest takes the next test for a mistake of its own
