@@ -19,7 +19,7 @@ CONTRACTS = "hotswap_ports.testing.contracts."
 _SHARED = "hotswap_contracts"
 """What a worker of pytest-xdist hands to the process that reports."""
 _LACKING = "the fixture "
-"""Begins the reason for which a suite skips a test that it was not given enough for: it is no feature that is denied."""
+"""In the reason for which a suite skips a test that it was not given enough for: there no feature is denied."""
 _NOT_RUN: Mapping[str, Any] = {"outcome": "", "alone": False, "subject": None}
 """What is known of a test; ``alone``: it has skipped itself, and no marker or fixture has."""
 IsMeant: TypeAlias = Callable[[Mapping[str, Any]], bool]
