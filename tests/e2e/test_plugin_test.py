@@ -177,6 +177,15 @@ def test_a_process_that_dies_says_how(root: Path, end: str, says: str) -> None:
     assert "pytest-cov" not in done.stderr
 
 
+def test_a_broken_conftest_says_so(root: Path) -> None:
+    """Then pytest does not begin: no test was run, and the process did not die."""
+    (root / "tests" / "conftest.py").write_text("import no_such_module\n")
+    done = run(root)
+    assert done.returncode == 1
+    assert "shout 1.0.0: its tests were not run: pytest refused its command line or a conftest.py." in done.stdout
+    assert "pytest-cov" not in done.stderr
+
+
 def test_what_was_not_measured_is_not_called_missing(root: Path) -> None:
     """pytest-cov is there: neither with --no-cov nor after an error of collection it is said not to be."""
     assert "pytest-cov" not in run(root, "--no-cov").stderr

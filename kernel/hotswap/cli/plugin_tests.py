@@ -27,7 +27,7 @@ _ENDINGS = {
     1: "its tests do not pass",
     2: "its tests do not pass: some could not be collected, or they were interrupted",
     3: "its tests do not pass: pytest itself failed",
-    4: "its tests were not run: pytest does not take its command line",
+    4: "its tests were not run: pytest refused its command line or a conftest.py",
     5: "its tests were not run: there are none",
 }
 """By the exit code of pytest, what came of them."""
@@ -72,7 +72,7 @@ class Tested:
         """Return what came of them, in words."""
         if self.code < 0:
             return f"its test process was killed by {_signal(-self.code)}"
-        if self.report is None and self.code not in (3, 4):
+        if self.report is None and self.code != 4:
             return f"its test process ended with exit code {self.code}, before its tests had ended"
         if self.code == 0 and not self.passed:
             return "none of its tests was run"
