@@ -18,8 +18,6 @@ import pytest
 CONTRACTS = "hotswap_ports.testing.contracts."
 _SHARED = "hotswap_contracts"
 """What a worker of pytest-xdist hands to the process that reports."""
-_LACKING = "the fixture "
-"""In the reason for which a suite skips a test that it was not given enough for: there no feature is denied."""
 _NOT_RUN: Mapping[str, Any] = {"outcome": "", "alone": False, "subject": None}
 """What is known of a test; ``alone``: it has skipped itself, and no marker or fixture has."""
 IsMeant: TypeAlias = Callable[[Mapping[str, Any]], bool]
@@ -74,7 +72,7 @@ class Conformance:
             self._failures.setdefault(report.nodeid, _failure(report, report.when or ""))
         elif report.skipped and test["outcome"] == "passed":
             test["outcome"] = "xfailed" if hasattr(report, "wasxfail") else "skipped"
-            test["alone"] = report.when == "call" and _LACKING not in str(report.longrepr)
+            test["alone"] = report.when == "call"
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note what could not be collected."""

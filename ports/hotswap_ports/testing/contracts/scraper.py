@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from typing import ClassVar
 
@@ -52,7 +52,7 @@ class ScraperContract:
     """Tests over the fixtures ``scraper``, an open adapter, and ``site``. Inherit, supply both, done."""
 
     pytestmark: ClassVar[object] = pytest.mark.anyio
-    SUPPLY: ClassVar[Mapping[str, str]] = {
+    SUPPLY: ClassVar[dict[str, str]] = {
         "site": "a Site: URLs under which ARTICLE, NOTE, PLAIN and BINARY of this module are served, and edit()"
     }
     """What is to be supplied besides the adapter, and what it is."""

@@ -62,7 +62,7 @@ class ToolContract:
     """Tests over two fixtures: ``tool``, and ``arguments`` that it can be called with, some dozens of times."""
 
     pytestmark: ClassVar[object] = pytest.mark.anyio
-    SUPPLY: ClassVar[Mapping[str, str]] = {
+    SUPPLY: ClassVar[dict[str, str]] = {
         "arguments": "a dict of arguments by name that it can be called with, some dozens of times"
     }
     """What is to be supplied besides the adapter, and what it is."""

@@ -27,7 +27,7 @@ class WorkflowContract:
     """Tests over two fixtures: ``workflow``, and ``inputs`` that it can do its job with."""
 
     pytestmark: ClassVar[object] = pytest.mark.anyio
-    SUPPLY: ClassVar[Mapping[str, str]] = {"inputs": "a dict of inputs by name that it can do its job with"}
+    SUPPLY: ClassVar[dict[str, str]] = {"inputs": "a dict of inputs by name that it can do its job with"}
     """What is to be supplied besides the adapter, and what it is."""
 
     async def test_features_are_declared(self, workflow: Workflow) -> None:
