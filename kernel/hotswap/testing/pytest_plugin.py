@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 MARKER = "hotswap"
 MANIFEST = "plugin.toml"
-OPTIONS = ("plugin", "config", "mocks", "trust", "grants", "environ", "ports", "clock", "seed", "residue")
-"""What the marker takes: what ``PluginHarness`` does."""
 _TABLES = {"config", "mocks", "grants", "environ"}
 """Options that are merged key by key; of the others the nearest marker's is taken."""
 _MOCKS = {
@@ -64,9 +62,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker, and note how contract suites end."""
-    options = ", ".join(f"{each}=..." for each in OPTIONS)
     config.addinivalue_line(
-        "markers", f"{MARKER}({options}): how the fixtures `harness` and `kernel` open the plugin under test"
+        "markers",
+        f"{MARKER}(plugin, config=..., mocks=..., trust=..., ...): how the fixtures `harness` and `kernel` open the "
+        "plugin under test; it takes what `PluginHarness` does",
     )
     if "hotswap_ports.testing" not in sys.modules:
         pytest.register_assert_rewrite("hotswap_ports.testing")
@@ -179,14 +178,22 @@ def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for marker in request.node.iter_markers(MARKER):
         given = {**marker.kwargs, **({"plugin": marker.args[0]} if marker.args else {})}
+        _check(given)
         for name, value in given.items():
-            if name not in OPTIONS:
-                from hotswap.errors import nearest
-
-                hint = nearest(name, OPTIONS) or f"It takes {', '.join(OPTIONS)}."
-                pytest.fail(f"pytest.mark.{MARKER} takes no {name!r}. {hint}", pytrace=False)
             found[name] = {**(value or {}), **found.get(name, {})} if name in _TABLES else found.get(name, value)
     return found
+
+
+def _check(given: Mapping[str, Any]) -> None:
+    """Fail for what the harness does not take."""
+    from hotswap.errors import nearest
+    from hotswap.testing import PluginHarness
+
+    options = list(inspect.signature(PluginHarness).parameters)
+    for name in given:
+        if name not in options:
+            hint = nearest(name, options) or f"It takes {', '.join(options)}."
+            pytest.fail(f"pytest.mark.{MARKER} takes no {name!r}. {hint}", pytrace=False)
 
 
 def _mocks(request: pytest.FixtureRequest) -> Mapping[Any, Any]:
