@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from hotswap.blocking import BlockingKernel
     from hotswap.catalog import Catalog, Found, discover
     from hotswap.errors import (
+        AnotherPlugin,
         CallCancelled,
         CallEvicted,
         CallInvalid,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         NothingToWatch,
         NotOpenYet,
         PlanOutdated,
+        PluginAmbiguous,
         PluginConflict,
         PluginInitFailed,
         PluginInUse,
@@ -74,6 +76,7 @@ _MODULES = {
     "hotswap.trials": ("Bounds", "Difference", "Side", "Trial", "TrialStats", "Verdict"),
     "hotswap.trust": ("Trust",),
     "hotswap.errors": (
+        "AnotherPlugin",
         "CallEvicted",
         "CallCancelled",
         "CallInvalid",
@@ -98,6 +101,7 @@ _MODULES = {
         "NothingToRollBack",
         "NothingToWatch",
         "PlanOutdated",
+        "PluginAmbiguous",
         "PluginConflict",
         "PluginInUse",
         "PluginInitFailed",
@@ -123,6 +127,7 @@ _MODULES = {
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "AnotherPlugin",
     "Bounds",
     "CallEvicted",
     "BlockingKernel",
@@ -155,6 +160,7 @@ __all__ = [
     "NothingToWatch",
     "Plan",
     "PlanOutdated",
+    "PluginAmbiguous",
     "PluginConflict",
     "PluginInUse",
     "PluginInitFailed",

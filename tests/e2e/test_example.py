@@ -55,6 +55,20 @@ def test_its_tests_pass_where_it_is_installed(python: Path, tmp_path: Path) -> N
     assert "storage: kept by" in done.stdout
 
 
+@pytest.mark.parametrize("plugin", [".", "src/log_storage", "log-storage"])
+def test_its_author_types_two_commands(python: Path, tmp_path: Path, plugin: str) -> None:
+    """In the root of the distribution, by the plugin's folder, by its id: the code is in order, and all tests pass."""
+    shutil.copytree(EXAMPLE, tmp_path / "project")
+    done = run(python, tmp_path / "project", "-m", "hotswap", "plugin", "validate", plugin)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "log-storage 1.0.0: its manifest and its code are in order." in done.stdout
+    more = ("-q", "-p", "no:cacheprovider", "-p", "no:asyncio")
+    done = run(python, tmp_path / "project", "-m", "hotswap", "plugin", "test", plugin, *more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "storage (LogStorage): keeps its contract (" in done.stdout
+    assert float(done.stdout.partition("\ncoverage: ")[2].partition(" ")[0]) > 90
+
+
 def test_it_is_found_enabled_and_called(python: Path, tmp_path: Path) -> None:
     """By its entry point, with the commands of its README."""
     listed = json.loads(run(python, tmp_path, "-m", "hotswap", "plugin", "list", "--json").stdout)

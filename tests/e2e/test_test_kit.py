@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,41 @@ def test_the_command_runs_the_tests_and_says_which_contracts_are_kept(tmp_path: 
     assert (document["schema"], document["passed"], contract["port"]) == ("hotswap.plugin-test/1", False, "storage")
     assert "test_what_was_put_comes_back" in contract["failures"]
     assert 0 < document["coverage"] <= 100
+
+
+FAILING = """
+    import json
+    import pytest
+    from hotswap_ports import Storage, Unavailable
+
+
+    async def test_fails_by_an_error_of_the_plugin(harness, mock_ai):
+        mock_ai.on("count_tokens").fail(Unavailable("no tokens today"))
+        await harness.get(Storage).get("a")
+
+
+    async def test_looks_at_the_error(harness, mock_ai):
+        mock_ai.on("count_tokens").fail(Unavailable("no tokens today"))
+        with pytest.raises(Unavailable) as error:
+            await harness.get(Storage).get("a")
+        assert "tokens" in str(error.value)
+
+
+    async def test_sets_a_variable(monkeypatch, harness):
+        monkeypatch.setenv("FOO", "1")
+        monkeypatch.setattr(json, "dumps", lambda *args: "")
+        await harness.get(Storage).get("a")
+"""
+
+
+@pytest.mark.parametrize("mode", ["anyio", "asyncio"])
+def test_what_a_test_does_is_not_blamed_on_the_plugin(tmp_path: Path, mode: str) -> None:
+    """A test that fails fails once; errors, variables and patches of a test are none of the plugin's."""
+    root = project(tmp_path, mode)
+    (root / "tests" / "test_polite.py").write_text(textwrap.dedent(FAILING))
+    done = run(root, "pytest")
+    assert "1 failed, 2 passed" in done.stdout, done.stdout
+    assert " error" not in done.stdout.splitlines()[-1], done.stdout
 
 
 def test_a_plugin_without_tests_is_told_where_they_would_be(tmp_path: Path) -> None:

@@ -379,3 +379,49 @@ def test_validate_compares_with_an_older_version(project: Path, tmp_path: Path) 
     assert (facts["valid"], facts["step"]) == (False, "major")
     write_plugin(tmp_path / "new", "kept", STORAGE, version="2.0.0", **tables)
     assert call(project, "plugin", "validate", str(new), "--against", str(old)).exit_code == 0
+
+
+def test_validate_says_the_step_also_when_it_is_small(project: Path, tmp_path: Path) -> None:
+    """A patch is called one; the very same version is no change, and no error; the same with a difference is one."""
+    old = write_plugin(tmp_path / "old", "kept", STORAGE, type="storage", provides={"storage": "Kept"})
+    new = write_plugin(tmp_path / "new", "kept", STORAGE, type="storage", provides={"storage": "Kept"})
+    same = call(project, "plugin", "validate", str(new), "--against", str(old))
+    assert (same.exit_code, same.stderr) == (0, "")
+    assert "kept 1.0.0: no change since 1.0.0." in same.stdout
+    found = document(project, "plugin", "validate", str(new), "--against", str(old))
+    assert (found["valid"], found["step"], found["changes"]) == (True, "none", [])
+    write_plugin(tmp_path / "new", "kept", STORAGE, type="storage", provides={"storage": "Kept"}, version="1.0.1")
+    patch = call(project, "plugin", "validate", str(new), "--against", str(old))
+    assert patch.exit_code == 0
+    assert "kept 1.0.1: a patch step from 1.0.0" in patch.stdout
+    write_plugin(tmp_path / "new", "kept", STORAGE, type="storage", provides={"storage": "Other"})
+    assert call(project, "plugin", "validate", str(new), "--manifest-only", "--against", str(old)).exit_code == 1
+
+
+def test_validate_tells_two_plugins_apart(project: Path, tmp_path: Path) -> None:
+    """There is no step from one plugin to another: that is an error, whatever their versions."""
+    old = write_plugin(tmp_path / "old", "former", STORAGE, type="storage", provides={"storage": "Kept"})
+    new = write_plugin(tmp_path / "new", "kept", STORAGE, type="storage", provides={"storage": "Kept"}, version="2.0.0")
+    result = call(project, "plugin", "validate", str(new), "--against", str(old))
+    assert result.exit_code == 1
+    assert "error[PLUG-049]" in result.stderr
+    assert "another plugin" in result.stderr
+
+
+def test_validate_names_the_plugins_of_a_folder(project: Path, tmp_path: Path) -> None:
+    """A folder around one plugin means that one; of several, each is named."""
+    folder = write_plugin(tmp_path / "some", "one", STORAGE, type="storage", provides={"storage": "Kept"}).parent
+    assert "one 1.0.0" in call(project, "plugin", "validate", str(folder)).stdout
+    write_plugin(folder, "two", STORAGE, type="storage", provides={"storage": "Kept"})
+    result = call(project, "plugin", "validate", str(folder))
+    assert result.exit_code == 1
+    assert "error[PLUG-048]" in result.stderr
+    assert "one, two" in result.stderr
+
+
+def test_validate_takes_an_id(project: Path) -> None:
+    """What is installed is named by its id."""
+    assert (
+        "memory 1.0.0: its manifest and its code are in order." in call(project, "plugin", "validate", "memory").stdout
+    )
+    assert call(project, "plugin", "validate", "memry").exit_code == 1

@@ -67,6 +67,25 @@ def code_of(root: Path, files: dict[str, str], *, entry_point: str = "code") -> 
     return load(found(path), PORTS).module
 
 
+@pytest.mark.parametrize(
+    ("entry_point", "file"),
+    [
+        ("own", "__init__.py"),
+        ("own.part", "part.py"),
+        ("around.own.part", "part.py"),
+        ("own", "own.py"),
+        ("own", "own/__init__.py"),
+        ("own.part", "own/part.py"),
+    ],
+)
+def test_the_entry_point_of_a_distribution(tmp_path: Path, entry_point: str, file: str) -> None:
+    """The folder's own name, as its distribution imports it, leads to the folder, unless that name lies inside."""
+    (tmp_path / "around").mkdir()
+    module = code_of(tmp_path / "around", {file: "WORD = 'here'"}, entry_point=entry_point)
+    assert module.WORD == "here"
+    assert module.__file__ == str(tmp_path / "around" / "own" / file)
+
+
 def test_packages_in_the_folder(tmp_path: Path) -> None:
     """Relative imports of any kind reach up, down and across; the folder's own ``__init__`` is the package's."""
     files = {

@@ -49,6 +49,11 @@ def schema(properties: dict[str, Any], *required: str) -> dict[str, Any]:
     return {"schema": table, "env_vars": {"rate": "RATE"}}
 
 
+def settings(**keywords: Any) -> dict[str, Any]:
+    """Return the config table with more keywords for all settings."""
+    return {**BASE["config"], "schema": {**BASE["config"]["schema"], **keywords}}
+
+
 RATE = {"type": "number", "minimum": 1}
 MODE = {"enum": ["a", "b"]}
 
@@ -94,6 +99,16 @@ MODE = {"enum": ["a", "b"]}
         ({"config": schema({"rate": RATE, "mode": {"enum": ["a"]}}, "rate")}, Step.MAJOR, "(enum)"),
         ({"config": schema({"rate": {**RATE, "default": 2}, "mode": MODE}, "rate")}, Step.MINOR, "default of rate"),
         ({"config": schema({"rate": {**RATE, "description": "x"}, "mode": MODE}, "rate")}, Step.PATCH, ""),
+        ({"config": settings(additionalProperties=False)}, Step.PATCH, ""),
+        ({"config": settings(additionalProperties=True)}, Step.MINOR, "(additionalProperties)"),
+        ({"config": settings(patternProperties={"^x-": {"type": "string"}})}, Step.MINOR, "take more"),
+        (
+            {"config": settings(maxProperties=1)},
+            Step.MAJOR,
+            "the settings take less, or something",
+        ),
+        ({"config": settings(minProperties=0, title="Settings")}, Step.MAJOR, "(minProperties)"),
+        ({"config": settings(title="Settings")}, Step.PATCH, ""),
         ({"config": {**BASE["config"], "env_vars": {"rate": "OTHER"}}}, Step.MAJOR, "not read from RATE"),
     ],
 )
@@ -102,6 +117,62 @@ def test_what_makes_a_step(tmp_path: Path, tables: dict[str, Any], step: Step, s
     found = changes(manifest(tmp_path), manifest(tmp_path, **tables))
     assert step_wanted(found) is step, found
     assert says in (found[0].text if found else "")
+
+
+CLOSED = {"additionalProperties": False}
+NAMED = {"$ref": "#/$defs/named"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "step"),
+    [
+        (CLOSED, {}, Step.MINOR),
+        ({"additionalProperties": True}, CLOSED, Step.MAJOR),
+        ({"additionalProperties": {"type": "string"}}, CLOSED, Step.MAJOR),
+        ({**CLOSED, "patternProperties": {"^x-": {}}}, CLOSED, Step.MAJOR),
+        (CLOSED, {**CLOSED, "patternProperties": {"^x-": {}}}, Step.MINOR),
+        ({"patternProperties": {"^x-": {"type": "string"}}}, {}, Step.MINOR),
+        ({"patternProperties": {"^x-": {}}}, {"patternProperties": {"^x-": {"type": "string"}}}, Step.MAJOR),
+        ({"patternProperties": {"^x-": {"type": "string"}}}, {"patternProperties": {"^x-": {}}}, Step.MINOR),
+        (
+            {"properties": {"n": NAMED}, "$defs": {"named": {"type": "string"}}},
+            {"properties": {"n": NAMED}, "$defs": {"named": {"type": "integer"}}},
+            Step.MAJOR,
+        ),
+        (
+            {"properties": {"n": {"type": "array", "items": NAMED}}, "$defs": {"named": {"enum": [1, 2]}}},
+            {"properties": {"n": {"type": "array", "items": NAMED}}, "$defs": {"named": {"enum": [1]}}},
+            Step.MAJOR,
+        ),
+        (
+            {"properties": {"n": NAMED}, "$defs": {"named": {"type": "string"}}},
+            {"properties": {"n": {"type": "string"}}},
+            Step.PATCH,
+        ),
+        (
+            {"properties": {"n": NAMED}, "$defs": {"named": {"properties": {"inner": NAMED}}}},
+            {"properties": {"n": NAMED}, "$defs": {"named": {"properties": {"inner": NAMED, "more": {}}}}},
+            Step.MINOR,
+        ),
+    ],
+)
+def test_schemas_are_compared_as_a_whole(tmp_path: Path, old: dict[str, Any], new: dict[str, Any], step: Step) -> None:
+    """What is said of all settings, of names by pattern, and behind a reference, counts like all else."""
+    one, other = ({"config": {"schema": {"type": "object", **each}}} for each in (old, new))
+    assert step_wanted(changes(manifest(tmp_path, **one), manifest(tmp_path, **other))) is step
+
+
+def test_definitions_that_all_know_each_other_are_compared_in_time(tmp_path: Path) -> None:
+    """Each reference is followed once, however many ways lead there."""
+    names = [f"n{number}" for number in range(6)]
+    table = {"properties": {name: {"$ref": f"#/$defs/{name}"} for name in names}}
+    defs = dict.fromkeys(names, table)
+    old, new = (
+        {"config": {"schema": {"type": "object", **table, "$defs": {**defs, "n5": {"type": kind}}}}}
+        for kind in ("string", "integer")
+    )
+    found = changes(manifest(tmp_path, **old), manifest(tmp_path, **new))
+    assert step_wanted(found) is Step.MAJOR
 
 
 @pytest.mark.parametrize(

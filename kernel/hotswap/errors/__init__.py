@@ -19,10 +19,12 @@ from hotswap.errors.host import (
     WouldDeadlock,
 )
 from hotswap.errors.plugins import (
+    AnotherPlugin,
     CapabilityDenied,
     ConfigInvalid,
     IsolationRequired,
     ManifestInvalid,
+    PluginAmbiguous,
     PluginConflict,
     PluginInitFailed,
     PluginLoadFailed,
@@ -60,6 +62,7 @@ from hotswap.errors.swaps import (
 )
 
 __all__ = [
+    "AnotherPlugin",
     "CallEvicted",
     "CallCancelled",
     "CallInvalid",
@@ -84,6 +87,7 @@ __all__ = [
     "NothingToRollBack",
     "NothingToWatch",
     "PlanOutdated",
+    "PluginAmbiguous",
     "PluginConflict",
     "PluginInUse",
     "PluginInitFailed",

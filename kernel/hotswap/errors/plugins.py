@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from hotswap.errors.base import HotswapError, nearest
 
@@ -22,6 +22,34 @@ class PluginNotFound(HotswapError):
             return
         hint = nearest(plugin, self.known) or "`hotswap plugin list` shows what was found, and where."
         super().__init__(f"No plugin {plugin!r} was found{f' (looked in: {where})' if where else ''}.", hint)
+
+
+class PluginAmbiguous(HotswapError):
+    """Where one plugin is meant, several lie."""
+
+    code = "PLUG-048"
+
+    def __init__(self, path: str, plugins: Mapping[str, str]) -> None:
+        self.path = path
+        self.plugins = dict(plugins)
+        super().__init__(
+            f"There is more than one plugin in {path}: {', '.join(sorted(self.plugins.values()))}.",
+            f"Name the folder of one, like {min(self.plugins, default=path)}.",
+        )
+
+
+class AnotherPlugin(HotswapError):
+    """Two versions were to be compared, and are of different plugins."""
+
+    code = "PLUG-049"
+
+    def __init__(self, plugin: str, other: str) -> None:
+        self.plugin = plugin
+        self.other = other
+        super().__init__(
+            f"{other!r} is another plugin than {plugin!r}: there is no step from one to the other.",
+            "Compare with an older version of the same plugin.",
+        )
 
 
 class PluginLoadFailed(HotswapError):

@@ -39,10 +39,19 @@ def entry_point_of(found: Found, text: str) -> EntryPoint:
     folder = os.path.abspath(found.folder)
     if found.package is None:
         root = f"{NAMESPACE}.{found.id.replace('-', '_')}_{next(_numbers)}"
-        return EntryPoint(root, _join(root, inner), folder, has_own_name=True)
+        return EntryPoint(root, _join(root, _below(folder, inner)), folder, has_own_name=True)
     if not inner or is_inside(folder, inner):
         return EntryPoint(found.package, _join(found.package, inner), folder)
     return EntryPoint(inner.partition(".")[0], inner, folder, is_elsewhere=True)
+
+
+def _below(folder: str, inner: str) -> str:
+    """Return a name without the folder's own in front, as distributions write it: ``package.part`` in ``package/``."""
+    parts, place = inner.split("."), folder.split(os.sep)
+    for number, each in enumerate(parts, 1):
+        if each == place[-1] and parts[:number] == place[-number:] and not os.path.exists(os.path.join(folder, *parts)):
+            return inner if is_inside(folder, inner) else ".".join(parts[number:])
+    return inner
 
 
 def is_inside(folder: str, dotted: str) -> bool:

@@ -16,8 +16,7 @@ Before 1.0.0 anything may change at a minor step, as semver.org has it (item 4):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from enum import IntEnum
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -25,30 +24,11 @@ from attrs import frozen
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from hotswap.errors import VersionStepTooSmall
+from hotswap.errors import AnotherPlugin, HotswapError, VersionStepTooSmall
+from hotswap.manifest.change import Change as Change
+from hotswap.manifest.change import Step as Step
 from hotswap.manifest.model import Capabilities, Manifest
-
-
-class Step(IntEnum):
-    """How far a version has to go on."""
-
-    NONE = 0
-    PATCH = 1
-    MINOR = 2
-    MAJOR = 3
-
-    @property
-    def label(self) -> str:
-        """The word for it."""
-        return self.name.lower()
-
-
-@frozen
-class Change:
-    """One thing that differs."""
-
-    step: Step
-    text: str
+from hotswap.manifest.settings_comparison import changes_of_settings
 
 
 @frozen
@@ -58,18 +38,34 @@ class Compared:
     changes: list[Change]
     step: Step
     """The step that the changes ask for."""
-    problem: VersionStepTooSmall | None = None
+    problem: HotswapError | None = None
+
+    old: str = ""
+    """The older version."""
+
+    @property
+    def summary(self) -> str:
+        """The step in words."""
+        if self.step is Step.NONE:
+            return f"no change since {self.old}."
+        return f"a {self.step.label} step from {self.old}."
 
     @classmethod
     def of(cls, old: Manifest, new: Manifest) -> Compared:
-        """Compare a version with an older one."""
+        """Compare a version with an older one; one that is the same in everything needs no step."""
+        if old.id != new.id:
+            return cls([], Step.NONE, AnotherPlugin(new.id, old.id))
+        if attrs.evolve(old, path=None) == attrs.evolve(new, path=None):
+            return cls([], Step.NONE, old=old.raw_version)
         found = changes(old, new)
         wanted, taken = step_wanted(found), step_taken(old.version, new.version)
         # Below 1.0.0 there is no number for what is new and breaks nothing: a patch will do.
         enough = Step.PATCH if wanted is Step.MINOR and old.version.major == 0 else wanted
         if taken >= enough:
-            return cls(found, wanted)
-        reasons = [each.text for each in found if each.step is wanted] or ["it goes back, or stays where it was"]
+            return cls(found, wanted, old=old.raw_version)
+        stays = "its manifest is another one, and the version stays where it was"
+        reasons = [each.text for each in found if each.step is wanted]
+        reasons = reasons or [stays if old.version == new.version else "it goes back"]
         least = least_version(old.version, wanted)
         versions = (old.raw_version, new.raw_version, least)
         return cls(found, wanted, VersionStepTooSmall(new.id, *versions, wanted.label, reasons))
@@ -79,7 +75,7 @@ def changes(old: Manifest, new: Manifest) -> list[Change]:
     """Return what differs between two versions of a plugin, the most serious first."""
     found = [
         *_providers(old, new),
-        *_settings(old.config.schema, new.config.schema),
+        *changes_of_settings(old.config.schema, new.config.schema),
         *_env_vars(old.config.env_vars, new.config.env_vars),
         *_capabilities(old.capabilities, new.capabilities),
         *_needs("port", {each.port: each for each in old.requires}, {each.port: each for each in new.requires}),
@@ -121,74 +117,6 @@ def _providers(old: Manifest, new: Manifest) -> Iterator[Change]:
         yield Change(Step.MAJOR, f"the provider {name} of the port {port} is gone")
     for port, name in after.keys() - before.keys():
         yield Change(Step.MINOR, f"the provider {name} of the port {port} is new")
-
-
-def _settings(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> Iterator[Change]:
-    """Compare two schemas of an object; what cannot be compared and differs counts as narrower."""
-    before, after = old.get("properties", {}), new.get("properties", {})
-    for name in sorted(before.keys() - after.keys()):
-        yield Change(Step.MAJOR, f"the setting {path}{name} is gone")
-    for name in sorted(after.keys() - before.keys()):
-        required = name in new.get("required", ())
-        text = f"the setting {path}{name} is new{' and required' if required else ''}"
-        yield Change(Step.MAJOR if required else Step.MINOR, text)
-    for name in sorted(set(new.get("required", ())) & before.keys() - set(old.get("required", ()))):
-        yield Change(Step.MAJOR, f"the setting {path}{name} is required")
-    for name in sorted(before.keys() & after.keys()):
-        yield from _setting(before[name], after[name], f"{path}{name}")
-
-
-def _setting(old: Any, new: Any, name: str) -> Iterator[Change]:
-    if old == new or not isinstance(old, Mapping) or not isinstance(new, Mapping):
-        if old != new:
-            yield Change(Step.MAJOR, f"the setting {name} is checked otherwise")
-        return
-    if old.get("default") != new.get("default"):
-        yield Change(Step.MINOR, f"the default of {name} is another one")
-    for key in sorted((old.keys() | new.keys()) - _DESCRIBING):
-        if old.get(key) != new.get(key) and key != "properties":
-            takes_more = _WIDER.get(key, _never)(old.get(key), new.get(key))
-            text = f"the setting {name} takes {'more' if takes_more else 'less, or something else'} ({key})"
-            yield Change(Step.MINOR if takes_more else Step.MAJOR, text)
-    if "properties" in old or "properties" in new:
-        inner = {key: value for key, value in new.items() if key in ("properties", "required")}
-        yield from _settings({key: old[key] for key in ("properties", "required") if key in old}, inner, f"{name}.")
-
-
-_DESCRIBING = frozenset({"title", "description", "default", "examples", "$comment", "deprecated", "required"})
-"""Keywords by which nothing is refused, and those that are looked at elsewhere."""
-
-
-def _never(old: Any, new: Any) -> bool:
-    return False
-
-
-def _types(given: Any) -> set[Any]:
-    return set(given) if isinstance(given, list | tuple) else {given}
-
-
-def _has_more(old: Any, new: Any) -> bool:
-    if old is None or new is None:
-        return new is None
-    wider = _types(new)
-    return _types(old) <= (wider | {"integer"} if "number" in wider else wider)
-
-
-def _is_less(old: Any, new: Any) -> bool:
-    return new is None or (old is not None and new <= old)
-
-
-def _is_more(old: Any, new: Any) -> bool:
-    return new is None or (old is not None and new >= old)
-
-
-_WIDER: Mapping[str, Callable[[Any, Any], bool]] = {
-    "type": _has_more, "enum": _has_more,
-    "minimum": _is_less, "exclusiveMinimum": _is_less, "minLength": _is_less, "minItems": _is_less,
-    "maximum": _is_more, "exclusiveMaximum": _is_more, "maxLength": _is_more, "maxItems": _is_more,
-    "pattern": lambda old, new: new is None, "format": lambda old, new: new is None,
-}  # fmt: skip
-"""Keyword -> whether its new value takes all that the old one did."""
 
 
 def _env_vars(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:

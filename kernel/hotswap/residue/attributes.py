@@ -96,9 +96,11 @@ class Attributes:
 
     def __init__(self, owners: Owners) -> None:
         self._before: dict[int, tuple[Any, dict[str, Any]]] = {}
+        may_be_theirs = owners.have_written
         for each in spaces():
             before = dict(each.attributes)
-            before.update((name, _UNKNOWN) for name in [*owners.written(before)])
+            if may_be_theirs:
+                before.update((name, _UNKNOWN) for name in [*owners.written(before)])
             self._before[id(each.owner)] = (each.owner, before)
 
     def changes(self, owners: Owners) -> list[Change]:

@@ -132,13 +132,16 @@ class Owners:
         module = home(value)
         return self._closed(self._writers(module)) if module else None
 
+    @property
+    def have_written(self) -> bool:
+        """Return whether there is code of any plugin's in the process, so that a value may be one's."""
+        return bool(self.loads) or any(name.startswith(f"{LOADED}.") for name in list(sys.modules))
+
     def written(self, values: Mapping[str, Any]) -> Iterator[str]:
         """Yield the names of those ``values`` that plugins wrote, or that are objects of what they wrote.
 
         Code of an importable package is anybody's to import, so having it says nothing.
         """
-        if not self.loads and LOADED not in sys.modules:
-            return
         prefix = f"{LOADED}."
         for name, value in values.items():
             module = home(value)

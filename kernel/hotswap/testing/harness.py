@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar, cast
 
 from attrs import evolve
 
-from hotswap.errors import KernelInUse, KernelNotRunning, PortUnknown, TeardownFailed
+from hotswap.errors import CallInvalid, KernelInUse, KernelNotRunning, PortUnknown, TeardownFailed
 from hotswap.generation import Generation, Provider
 from hotswap.hooks import HookOutcome, Hooks
 from hotswap.lifecycle import Lifecycle
@@ -19,8 +19,9 @@ from hotswap.manifest import Manifest
 from hotswap.plan import Plan, Step
 from hotswap.port_directory import PortDirectory
 from hotswap.residue import Residue, watching
+from hotswap.testing.location import find_plugin
 from hotswap.testing.run import Run
-from hotswap.testing.surroundings import MOCKS, find_plugin, port_named, settings_for, solved, stand_ins
+from hotswap.testing.surroundings import MOCKS, port_named, settings_for, solved, stand_ins
 from hotswap.testing.time import ManualTime
 from hotswap.trust import Grant
 from hotswap.wiring import Wiring
@@ -44,7 +45,7 @@ class PluginHarness:
     What it left behind when it was closed fails the test; what the test itself holds or has made does not.
 
     Args:
-        plugin: its folder, its ``plugin.toml``, or the id of one that is installed.
+        plugin: its folder, its ``plugin.toml``, the root of its distribution, or the id of one that is installed.
         config: its settings, as they stand in ``hotswap.toml``.
         mocks: adapters in the place of the usual mocks, by port; None leaves a port empty.
         trust: how far it is trusted.
@@ -57,7 +58,7 @@ class PluginHarness:
         residue: whether to look for what it leaves behind.
 
     Raises:
-        PluginNotFound, ManifestInvalid: there is no such plugin, or it is not valid.
+        PluginNotFound, PluginAmbiguous, ManifestInvalid: there is no such plugin, more than one, or it is not valid.
         SettingsInvalid, CallInvalid: an argument is not what it should be.
         HotswapError, NotReady: it could not be opened, as a kernel would say it.
         TeardownFailed: it did not close cleanly.
@@ -80,6 +81,8 @@ class PluginHarness:
         timeout: float = 10.0,
         residue: bool = True,
     ) -> None:
+        if not isinstance(plugin, str | os.PathLike):
+            raise CallInvalid("PluginHarness", "a plugin's folder, its plugin.toml, or the id of one installed", plugin)
         self._given = {port_named("PluginHarness(mocks=...)", each): mock for each, mock in (mocks or {}).items()}
         self._ports = PortDirectory({*ports, *self._given})
         self.found = find_plugin(plugin)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -11,8 +10,7 @@ from attrs import evolve
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from hotswap.catalog import Found, discover
-from hotswap.errors import CallInvalid, PluginNotFound, SettingsInvalid
+from hotswap.errors import CallInvalid, SettingsInvalid
 from hotswap.manifest import Manifest
 from hotswap.manifest.model import HostRange, Provide, PythonCode
 from hotswap.planner import HOSTS, PYTHON, installed
@@ -26,25 +24,6 @@ from hotswap_ports.testing import mock_of, mocks
 
 MOCKS = "mocks"
 """Id of the plugin that the mocks are said to be of."""
-
-
-def find_plugin(plugin: str | os.PathLike[str]) -> Found:
-    """Return a plugin by its folder, or by its id."""
-    if not isinstance(plugin, str | os.PathLike):
-        raise CallInvalid("PluginHarness", "a plugin's folder, its plugin.toml, or the id of one installed", plugin)
-    path = Path(plugin)
-    is_path = isinstance(plugin, os.PathLike) or path.exists() or os.sep in plugin
-    settings = Settings(enabled=(), paths=(path,) if is_path else ())
-    catalog = discover(settings, environ={**os.environ, "HOTSWAP_CACHE": "off"})
-    for each in catalog.problems if is_path else ():
-        if Path(path).absolute() in (each.path, each.path.parent):
-            raise each.error
-    if not is_path:
-        return catalog.get(str(plugin))
-    here = [each for each in catalog if each.door == "path"]
-    if len(here) != 1:
-        raise PluginNotFound(str(plugin), [each.id for each in here], looked_in=[str(path)])
-    return here[0]
 
 
 def settings_for(plugin: str, seconds: float, *, config: object, trust: object, grants: object) -> Settings:

@@ -1,105 +1,90 @@
-"""``hotswap plugin test PATH``: the plugin's own tests, with coverage, and which contracts of ports it keeps."""
+"""``hotswap plugin test PLUGIN``: the plugin's own tests, with coverage, and which contracts of ports it keeps."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hotswap.cli.failures import DONE, FAILED
 from hotswap.cli.invocation import Invocation
 from hotswap.cli.root import Command
 
+if TYPE_CHECKING:
+    from hotswap.cli.plugin_tests import Tested
+    from hotswap.manifest.model import Manifest
+
 
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True})
-@click.argument("path", type=click.Path(exists=True))
+@click.argument("plugin")
 @click.argument("pytest_arguments", metavar="[PYTEST ARGUMENTS]...", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
-def test(invocation: Invocation, path: str, pytest_arguments: Sequence[str]) -> int:
+def test(invocation: Invocation, plugin: str, pytest_arguments: Sequence[str]) -> int:
     """Run a plugin's tests, and say which contracts it keeps.
 
-    PATH is a plugin's folder or its plugin.toml. Its tests are those in tests/ there, or beside it, and files named
-    test_*.py. They run in a process of their own, with coverage where pytest-cov is installed. More arguments are
-    pytest's.
+    PLUGIN is a plugin's folder or its plugin.toml, the root of the distribution that it is part of, or an id. Its tests
+    are those in tests/ there, or beside it, and files named test_*.py. They run in a process of their own, in the root
+    of the distribution or in the plugin's folder, with coverage where pytest-cov is installed. More arguments are
+    pytest's; paths among them are relative to the working folder, or to where the tests run.
     """
+    from hotswap.cli.commands.plugin_validate import located
     from hotswap.cli.output import note, print_document, print_text
+    from hotswap.cli.plugin_tests import has_coverage, run_tests
     from hotswap.manifest.reader import read_manifest
 
-    file = Path(path).absolute()
-    file = file / "plugin.toml" if file.is_dir() else file
-    manifest = read_manifest(file)
-    tests = _tests(file.parent)
-    with tempfile.TemporaryDirectory(prefix="hotswap-test-") as folder:
-        report, coverage = Path(folder, "contracts.json"), Path(folder, "coverage.json")
-        command = _command(file, tests, report, coverage, pytest_arguments)
-        output = subprocess.PIPE if invocation.json else None
-        done = subprocess.run(command, cwd=file.parent, stdout=output, text=True, check=False)  # noqa: S603 - pytest
-        suites = json.loads(report.read_text("utf-8"))["suites"] if report.is_file() else []
-        covered = json.loads(coverage.read_text("utf-8"))["totals"]["percent_covered"] if coverage.is_file() else None
-    contracts = list(_contracts(manifest.provides, suites))
-    good = done.returncode == 0
+    location = located(plugin)
+    manifest = read_manifest(location.manifest)
+    run = run_tests(location, manifest, pytest_arguments, quiet=invocation.json)
+    contracts = list(_contracts(manifest, run))
     if invocation.json:
-        content = {
-            "plugin": manifest.id,
-            "version": manifest.raw_version,
-            "passed": good,
-            "coverage": covered,
-            "contracts": contracts,
-            "output": done.stdout,
-        }
-        print_document(invocation, "plugin-test/1", content)
-        return DONE if good else FAILED
-    for each in contracts:
+        print_document(invocation, "plugin-test/1", _content(manifest, run, contracts))
+        return run.exit_code
+    for each in contracts if any(run.counts.values()) else ():
         print_text(f"{each['port']} ({each['class']}): {_verdict(each)}")
-    if covered is None:
+    if run.coverage is not None:
+        print_text(f"coverage: {run.coverage:.0f} %")
+    elif not has_coverage():
         note(invocation, "pytest-cov is not installed, so coverage is not known.")
-    else:
-        print_text(f"coverage: {covered:.0f} %")
-    print_text(f"{manifest.id} {manifest.raw_version}: its tests {'pass' if good else 'do not pass'}.")
-    return DONE if good else FAILED
+    print_text(f"{manifest.id} {manifest.raw_version}: {run.ending}.")
+    return run.exit_code
 
 
-def _tests(folder: Path) -> list[str]:
-    """Return where the plugin's tests are: in it, or in the project that it lies in."""
-    for parent in (folder, *folder.parents[:3]):
-        if (parent / "tests").is_dir():
-            return [str(parent / "tests")]
-        if found := sorted(map(str, parent.glob("test_*.py"))):
-            return found
-        if (parent / "pyproject.toml").is_file():
-            break
-    raise click.UsageError(f"There are no tests for {folder}: neither a folder tests/ nor files test_*.py.")
+def _content(manifest: Manifest, run: Tested, contracts: list[dict[str, Any]]) -> dict[str, Any]:
+    report = run.report or {}
+    return {
+        "plugin": manifest.id,
+        "version": manifest.raw_version,
+        "passed": run.passed,
+        "ending": run.ending,
+        "exit_code": run.code,
+        "tests": {**run.counts, "failures": report.get("tests", {}).get("failures", [])},
+        "coverage": run.coverage,
+        "contracts": contracts,
+        "error": report.get("error"),
+        "output": run.output,
+    }
 
 
-def _command(file: Path, tests: list[str], report: Path, coverage: Path, more: Sequence[str]) -> list[str]:
-    if find_spec("pytest") is None:
-        raise click.UsageError("pytest is not installed: `pip install 'hotswap[testing]'`.")
-    command = [sys.executable, "-m", "pytest", *tests, f"--hotswap-report={report}"]
-    command += ["-o", f"hotswap_plugin={file.parent}"]
-    if find_spec("pytest_cov") is not None:
-        command += [f"--cov={file.parent}", "--cov-branch", "--cov-report=", f"--cov-report=json:{coverage}"]
-    return [*command, *more]
-
-
-def _contracts(provides: Sequence[Any], suites: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _contracts(manifest: Manifest, run: Tested) -> Iterator[dict[str, Any]]:
     """Yield, for each provider, what came of the suites of its port."""
-    for each in provides:
-        found = [suite for suite in suites if suite["port"] == each.port]
-        counts = {name: sum(suite[name] for suite in found) for name in ("passed", "failed", "skipped")}
-        failures = [name for suite in found for name in suite["failures"]]
-        yield {"port": each.port, "class": each.class_name, "suites": len(found), **counts, "failures": failures}
+    found = {(each["port"], each["name"]): each for each in (run.report or {}).get("contracts", ())}
+    for each in manifest.provides:
+        known = found.get((each.port, each.name))
+        if known is None:
+            continue
+        counts = {key: known[key] for key in ("suites", "passed", "failed", "skipped", "failures", "not_run", "tested")}
+        kept = bool(known["ran"]) and not known["failed"] and not known["not_run"]
+        yield {"port": each.port, "class": each.class_name, "name": each.name, "kept": kept, **counts}
 
 
-def _verdict(contract: dict[str, Any]) -> str:
+def _verdict(contract: Mapping[str, Any]) -> str:
+    ran = contract["passed"] + contract["failed"] + contract["skipped"]
     if not contract["suites"]:
         return "no test class inherits the contract of this port: see hotswap_ports.testing"
     if contract["failed"]:
         return f"breaks its contract: {', '.join(contract['failures'])}"
+    if not ran and contract["tested"]:
+        return f"its contract was not run with it, but with {' and '.join(contract['tested'])}"
+    if contract["not_run"]:
+        return f"its contract was partly run: {ran} of {ran + len(contract['not_run'])} tests"
     return f"keeps its contract ({contract['passed']} tests passed, {contract['skipped']} skipped)"

@@ -60,6 +60,10 @@ class ScraperContract(ScraperOverTime):
     """
 
     pytestmark: ClassVar[object] = pytest.mark.anyio
+    SUPPLY: ClassVar[dict[str, str]] = {
+        "site": "a Site: URLs under which ARTICLE, NOTE, PLAIN and BINARY of this module are served, and edit()"
+    }
+    """What is to be supplied besides the adapter, and what it is."""
 
     async def test_its_schemes_are_declared(self, scraper: Scraper, site: Site) -> None:
         """``features.schemes`` has the scheme of what it reads, in lower case."""

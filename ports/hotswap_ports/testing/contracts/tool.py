@@ -62,6 +62,10 @@ class ToolContract:
     """Tests over two fixtures: ``tool``, and ``arguments`` that it can be called with, some dozens of times."""
 
     pytestmark: ClassVar[object] = pytest.mark.anyio
+    SUPPLY: ClassVar[dict[str, str]] = {
+        "arguments": "a dict of arguments by name that it can be called with, some dozens of times"
+    }
+    """What is to be supplied besides the adapter, and what it is."""
 
     async def test_features_are_declared(self, tool: Tool) -> None:
         """The description is a text; the schema is JSON, of an object, and has each argument that it requires."""

@@ -44,6 +44,8 @@ class WorkflowContract:
     """
 
     pytestmark: ClassVar[object] = pytest.mark.anyio
+    SUPPLY: ClassVar[dict[str, str]] = {"inputs": "a dict of inputs by name that it can do its job with"}
+    """What is to be supplied besides the adapter, and what it is."""
 
     @pytest.fixture
     def partly(self) -> Mapping[str, Any] | None:
