@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
@@ -39,6 +40,17 @@ class Clock(Port):
     async def now(self) -> float:
         """Return a time in seconds."""
         raise NotImplementedError
+
+
+class Gauge(Port):
+    """A third one, that leaves its method to adapters."""
+
+    PORT: ClassVar[str] = "gauge"
+    VERSION: ClassVar[str] = "1.0.0"
+
+    @abstractmethod
+    async def level(self) -> float:
+        """Return a level in metres."""
 
 
 GREETER = """

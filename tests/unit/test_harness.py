@@ -49,7 +49,7 @@ from hotswap_ports import (
 )
 from hotswap_ports.errors import WrongTest
 from hotswap_ports.testing import MemoryAI, MemoryStorage, MockStorage
-from tests.plugin_folder import JOURNAL, Clock, Greeter, greeter, probe, probing, write_plugin
+from tests.plugin_folder import JOURNAL, Clock, Gauge, Greeter, greeter, probe, probing, write_plugin
 
 POLITE = """
     from hotswap_ports import Page, Scraper, ScrapeRequest, ScraperFeatures, Storage
@@ -698,21 +698,21 @@ async def test_two_plugins_at_once_may_both_be_moved_on(tmp_path: Path) -> None:
 async def test_a_port_of_ones_own_that_nobody_mocked_says_what_to_write(tmp_path: Path) -> None:
     """A rule answers it, or a twin is given; the test fails for it, whoever has swallowed the error."""
     code = """
-        from tests.plugin_folder import Clock, Greeter
+        from tests.plugin_folder import Gauge, Greeter
 
         class Hello(Greeter):
-            def __init__(self, clock: Clock) -> None:
-                self.clock = clock
+            def __init__(self, gauge: Gauge) -> None:
+                self.gauge = gauge
 
             async def greet(self, name, *, loud=False):
-                return f"{name} at {await self.clock.now()}"
+                return f"{name} at {await self.gauge.level()}"
     """
-    write_plugin(tmp_path, "own", code, provides={"greeter": "Hello"}, requires={"clock": ">=2"})
-    with pytest.raises(WrongTest, match=r'harness\.mock\(Clock\)\.on\("now"\)\.answer'):
-        async with PluginHarness(tmp_path / "own", ports=[Greeter, Clock]) as harness:
+    write_plugin(tmp_path, "own", code, provides={"greeter": "Hello"}, requires={"gauge": ">=1"})
+    with pytest.raises(WrongTest, match=r"Nobody answers gauge\.level: say on\('level'\)\.answer"):
+        async with PluginHarness(tmp_path / "own", ports=[Greeter, Gauge]) as harness:
             await asyncio.gather(harness.get(Greeter).greet("heron"), return_exceptions=True)
-    async with PluginHarness(tmp_path / "own", ports=[Greeter, Clock]) as harness:
-        harness.mock(Clock).on("now").answer(12.5)
+    async with PluginHarness(tmp_path / "own", ports=[Greeter, Gauge]) as harness:
+        harness.mock(Gauge).on("level").answer(12.5)
         assert await harness.get(Greeter).greet("heron") == "heron at 12.5"
 
 

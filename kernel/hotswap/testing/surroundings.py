@@ -19,7 +19,6 @@ from hotswap.resolver import Request, Solution, resolve
 from hotswap.settings import Settings
 from hotswap.settings_tables import Layer, TableCheck
 from hotswap_ports import Port, is_port
-from hotswap_ports.errors import WrongTest
 from hotswap_ports.testing import mock_of, mocks
 
 MOCKS = "mocks"
@@ -114,18 +113,7 @@ def port_named(call: str, port: object) -> type[Port]:
 
 
 def _mock(port: type[Port]) -> Any:
+    """Return the usual mock of a port; of one that nobody has written one for, one whose rules have to answer."""
     usual = {each.mocked.PORT: each for each in (getattr(mocks, name) for name in mocks.__all__)}
     made: Any = usual.get(port.PORT)
-    return made() if made is not None and made.mocked is port else mock_of(port, _Nothing(port))
-
-
-class _Nothing:
-    """The twin of a port that nobody has written one for: a rule has to answer."""
-
-    def __init__(self, port: type[Port]) -> None:
-        self._port = port
-
-    def __getattr__(self, name: str) -> Any:
-        port = self._port
-        rule = f'harness.mock({port.__name__}).on("{name}").answer(...)'
-        raise WrongTest(f"nobody answers {port.PORT}.{name}: say {rule}, or give mocks={{{port.__name__}: ...}}")
+    return made() if made is not None and made.mocked is port else mock_of(port)
