@@ -50,6 +50,7 @@ class LoopThread:
         except BaseException:
             self._tell(self._give_up)
             self._ended.result()
+            self._thread.join()
             raise
 
     def stop(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -64,6 +65,7 @@ class LoopThread:
         except BaseException:
             self._tell(self._leave.set)
             self._ended.result()
+            self._thread.join()
             raise
         self._thread.join()
         self._left.result()
