@@ -8,7 +8,7 @@ from hotswap.version import __version__
 
 if TYPE_CHECKING:
     from hotswap.blocking import BlockingKernel
-    from hotswap.catalog import Catalog, Found, discover
+    from hotswap.catalog import Catalog, discover
     from hotswap.errors import (
         AnotherPlugin,
         CallCancelled,
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         VersionStepTooSmall,
         WouldDeadlock,
     )
+    from hotswap.found import Found
     from hotswap.kernel import Kernel, PortStatus, run
     from hotswap.manifest.model import Manifest
     from hotswap.plan import Plan, Step

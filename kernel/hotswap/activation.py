@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from hotswap.ahead import opener
-from hotswap.catalog import Found
 from hotswap.consumer import Consumer
 from hotswap.dormant import Asleep, Dormant, Resting
 from hotswap.errors import HoldTimeout, InjectionFailed, IsolationRequired, KernelNotRunning
+from hotswap.found import Found
 from hotswap.gate import Gate
 from hotswap.generation import Generation, Provider
 from hotswap.keeper import end_all, to_the_end

@@ -10,9 +10,9 @@ from attrs import frozen
 from loguru import logger
 
 from hotswap.activation import Activation, to_open
-from hotswap.catalog import Found
 from hotswap.changes import Changes
 from hotswap.errors import HotswapError, LockInvalid, PluginInitFailed
+from hotswap.found import Found
 from hotswap.guard import describe
 from hotswap.keeper import end_all
 from hotswap.lifecycle import Lifecycle

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from itertools import count
 from typing import Any
 
-from hotswap.catalog import Catalog, Found
+from hotswap.catalog import Catalog
 from hotswap.errors import (
     HotswapError,
     KernelNotRunning,
@@ -18,6 +18,7 @@ from hotswap.errors import (
     TeardownFailed,
     WouldDeadlock,
 )
+from hotswap.found import Found
 from hotswap.generation import Generation
 from hotswap.keeper import end_all
 from hotswap.lifecycle import Left, Lifecycle, News

@@ -11,8 +11,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing
 from typing import Any
 
-from hotswap.catalog import Found
 from hotswap.errors import HoldTimeout, HotswapError, KernelNotRunning, NotOpenYet
+from hotswap.found import Found
 from hotswap.generation import Generation, Provider
 from hotswap.loader import Loaded
 from hotswap.manifest import Manifest

@@ -19,10 +19,10 @@ from typing import NoReturn, Protocol, TypeAlias
 from attrs import frozen
 
 from hotswap.admission import is_exclusive
-from hotswap.catalog import Found
 from hotswap.config import Config
 from hotswap.dormant import Dormant, Sleepers
 from hotswap.errors import HookAborted, HotswapError, RebuildFailed
+from hotswap.found import Found
 from hotswap.generation import Generation
 from hotswap.guard import describe, let_go
 from hotswap.handover import stateful

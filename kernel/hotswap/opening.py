@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from hotswap.admission import check_gaps, check_names
 from hotswap.ahead import Ahead, opener
-from hotswap.catalog import Found
 from hotswap.errors import HotswapError
+from hotswap.found import Found
 from hotswap.guard import describe
 from hotswap.handover import Handed
 from hotswap.instance import Instance, Take

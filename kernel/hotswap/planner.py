@@ -12,8 +12,9 @@ from attrs import evolve
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from hotswap.catalog import Catalog, Found, wanted
+from hotswap.catalog import Catalog, wanted
 from hotswap.errors import HotswapError, ProviderNotFound, SettingsInvalid, nearest
+from hotswap.found import Found
 from hotswap.lock import Lock
 from hotswap.manifest import Manifest
 from hotswap.plan import Plan, Reach, Running, make_plan

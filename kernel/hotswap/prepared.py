@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from attrs import Factory, field, frozen
 
-from hotswap.catalog import Found, trust_of
+from hotswap.catalog import trust_of
 from hotswap.config import Config, effective_config
 from hotswap.errors import HotswapError, InjectionFailed, IsolationRequired
+from hotswap.found import Found
 from hotswap.injection import Need, needs_of
 from hotswap.loader import Loaded, load_beside, load_many, undo
 from hotswap.manifest import Provide

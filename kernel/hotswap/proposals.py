@@ -12,10 +12,11 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from hotswap.adjusted import adjusted, id_of
-from hotswap.catalog import Catalog, Found
+from hotswap.catalog import Catalog
 from hotswap.config import effective_config
 from hotswap.dependants import dependants_of
 from hotswap.errors import HotswapError, PluginInUse, PluginNotFound, ProviderNotFound
+from hotswap.found import Found
 from hotswap.known_solution import KnownSolution
 from hotswap.lifecycle import Lifecycle
 from hotswap.lock import Lock

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from hotswap.catalog import Catalog, Found, discover
+from hotswap.catalog import Catalog, discover
 from hotswap.discovery import MANIFEST, root_times
 from hotswap.errors import ManifestInvalid
+from hotswap.found import Found
 from hotswap.manifest import Manifest
 from hotswap.settings import Settings
 

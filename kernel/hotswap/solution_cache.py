@@ -20,7 +20,7 @@ import packaging
 from packaging.version import Version
 
 from hotswap.cache_file import CacheFile, cache_path, program
-from hotswap.catalog import Found
+from hotswap.found import Found
 from hotswap.lock import parse
 from hotswap.manifest.model import Manifest
 from hotswap.planner import HOSTS, PYTHON, Planner, installed

@@ -18,8 +18,9 @@ from packaging.version import Version
 
 import hotswap.catalog
 import hotswap.catalog_cache
-from hotswap.catalog import Catalog, Found, discover, trust_of, wanted
+from hotswap.catalog import Catalog, discover, trust_of, wanted
 from hotswap.errors import ManifestInvalid, PluginConflict, PluginNotFound
+from hotswap.found import Found
 from hotswap.manifest import HostRange, Manifest, Provide
 from hotswap.manifest import reader as manifest_reader
 from hotswap.settings import DEFAULTS, Settings

@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 from hotswap import PluginInitFailed, PluginLoadFailed, PortUnknown, State
-from hotswap.catalog import Found
+from hotswap.found import Found
 from hotswap.loader import drop, load, load_beside
 from hotswap.loader.entry_point import NAMESPACE
 from hotswap.manifest.model import Provide

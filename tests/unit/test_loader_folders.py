@@ -26,7 +26,7 @@ from typing import Any
 import pytest
 
 from hotswap import PluginLoadFailed, PortUnknown
-from hotswap.catalog import Found
+from hotswap.found import Found
 from hotswap.loader import Loaded, drop, load, load_beside, load_many, undo
 from hotswap.loader.finder import FINDER
 from hotswap.loader.folder import NAMESPACE

@@ -22,7 +22,7 @@ import pytest
 from attrs import evolve
 
 from hotswap import Kernel, PluginLoadFailed, Settings
-from hotswap.catalog import Found
+from hotswap.found import Found
 from hotswap.loader import drop, load, load_beside, undo
 from hotswap.loader.finder import FINDER
 from hotswap.manifest.reader import read_manifest

@@ -8,9 +8,10 @@ from typing import Any
 
 import attrs
 
-from hotswap.catalog import Catalog, Found, trust_of, wanted
+from hotswap.catalog import Catalog, trust_of, wanted
 from hotswap.config import effective_config
 from hotswap.errors import ConfigInvalid
+from hotswap.found import Found
 from hotswap.manifest.model import Dependency, Manifest
 from hotswap.manifest.secret_names import MASK, is_secret
 from hotswap.manifest.settings_schema import property_of

@@ -8,7 +8,7 @@ from itertools import count
 
 from attrs import frozen
 
-from hotswap.catalog import Found
+from hotswap.found import Found
 from hotswap.loader.folder import NAMESPACE
 
 _numbers = count(1)

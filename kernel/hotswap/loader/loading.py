@@ -15,8 +15,8 @@ from types import ModuleType
 
 from attrs import field, frozen
 
-from hotswap.catalog import Found
 from hotswap.errors import HotswapError, PluginLoadFailed
+from hotswap.found import Found
 from hotswap.import_thread import Overdue, one_by_one
 from hotswap.loader.classes import adapter_class, plugin_class
 from hotswap.loader.entry_point import EntryPoint, entry_point_of

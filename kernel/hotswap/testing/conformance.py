@@ -209,8 +209,8 @@ def _loaded(config: pytest.Config) -> tuple[_Plugin, dict[str, Any] | None]:
     """Return the plugin under test, and why its code cannot be loaded."""
     import attrs
 
-    from hotswap.catalog import Found
     from hotswap.errors import HotswapError, PortUnknown
+    from hotswap.found import Found
     from hotswap.loader import load
     from hotswap.port_directory import PortDirectory
     from hotswap.testing.location import find_plugin

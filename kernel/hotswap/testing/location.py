@@ -11,9 +11,10 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from hotswap.catalog import Found, discover
+from hotswap.catalog import discover
 from hotswap.discovery import ENTRY_POINTS, MANIFEST
 from hotswap.errors import PluginAmbiguous, PluginNotFound
+from hotswap.found import Found
 from hotswap.manifest.reader import read_manifest
 from hotswap.settings import Settings
 

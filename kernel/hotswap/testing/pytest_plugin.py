@@ -20,7 +20,7 @@ from hotswap.testing.conformance import Conformance
 
 if TYPE_CHECKING:
     from hotswap import Kernel, Settings
-    from hotswap.catalog import Found
+    from hotswap.found import Found
     from hotswap.testing import PluginHarness
     from hotswap_ports import Port
 

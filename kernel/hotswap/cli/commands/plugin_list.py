@@ -10,7 +10,8 @@ from hotswap.cli.invocation import Invocation
 from hotswap.cli.root import Command
 
 if TYPE_CHECKING:
-    from hotswap.catalog import Catalog, Found
+    from hotswap.catalog import Catalog
+    from hotswap.found import Found
     from hotswap.settings import Settings
 
 

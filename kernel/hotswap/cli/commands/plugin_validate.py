@@ -105,8 +105,8 @@ def code_problems(manifest: Manifest, location: Location) -> list[HotswapError]:
     """Import the code once for each class that the manifest names, so that one bad class does not hide the next."""
     import attrs
 
-    from hotswap.catalog import Found
     from hotswap.errors import HotswapError
+    from hotswap.found import Found
     from hotswap.loader import drop, load
     from hotswap.port_directory import PortDirectory
 
