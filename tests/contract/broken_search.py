@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from hotswap_adapters._sqlite.database import Database
 from hotswap_adapters.search import _rows, _snippets, _vectors, _words, sqlite
 from hotswap_adapters.search.sqlite import SqliteSearch, SqliteSearchConfig
 from hotswap_ports import Document, SearchQuery
 from tests.contract import test_search
 from tests.contract.breaks import Breaks, around, edit
+from tests.contract.database_breaks import cancelled_together
 
 breaks = Breaks(test_search.TestSqliteSearch)
 plain = Breaks(test_search.TestSqliteSearchWithoutNumpy)
@@ -405,24 +404,7 @@ def looked_up_before_the_transaction(patch: pytest.MonkeyPatch) -> None:
         return await whole(self, documents)
 
 
-@breaks.noticed_by("test_a_cancelled_call_takes_no_other_with_it")
-def cancelled_together(patch: pytest.MonkeyPatch) -> None:
-    """Where one call is cancelled, those that wait at the same time are cancelled too."""
-    waiting: set[asyncio.Task[Any]] = set()
-
-    @around(patch, Database, "_done")
-    async def done(whole: Any, self: Database, future: Any) -> Any:
-        task = asyncio.current_task()
-        assert task is not None
-        waiting.add(task)
-        try:
-            return await whole(self, future)
-        except asyncio.CancelledError:
-            for each in waiting - {task}:
-                each.cancel()
-            raise
-        finally:
-            waiting.discard(task)
+breaks.noticed_by("test_a_cancelled_call_takes_no_other_with_it")(cancelled_together)
 
 
 @breaks.noticed_by("test_what_was_indexed_is_there_after_a_restart")

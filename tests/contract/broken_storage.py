@@ -22,6 +22,7 @@ from hotswap_adapters.storage.sqlite import SqliteStorage, SqliteStorageConfig
 from hotswap_ports import Conflict, StoredValue
 from tests.contract import test_storage
 from tests.contract.breaks import Breaks, around, edit
+from tests.contract.database_breaks import cancelled_together
 
 breaks = Breaks(test_storage.TestSqliteStorage)
 
@@ -360,24 +361,7 @@ def torn_put(patch: pytest.MonkeyPatch) -> None:
         return await whole(self, key, value, expect=expect)
 
 
-@breaks.noticed_by("test_a_cancelled_call_takes_no_other_with_it")
-def cancelled_together(patch: pytest.MonkeyPatch) -> None:
-    """Where one call is cancelled, those that wait at the same time are cancelled too."""
-    waiting: set[asyncio.Task[Any]] = set()
-
-    @around(patch, Database, "_done")
-    async def done(whole: Any, self: Database, future: Any) -> Any:
-        task = asyncio.current_task()
-        assert task is not None
-        waiting.add(task)
-        try:
-            return await whole(self, future)
-        except asyncio.CancelledError:
-            for each in waiting - {task}:
-                each.cancel()
-            raise
-        finally:
-            waiting.discard(task)
+breaks.noticed_by("test_a_cancelled_call_takes_no_other_with_it")(cancelled_together)
 
 
 @breaks.noticed_by("test_what_was_stored_is_there_after_a_restart")
