@@ -6,6 +6,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hotswap.residue.attributes import Attributes, patched
@@ -33,6 +34,8 @@ PATIENCE = 1.0
 _TURNS = 5
 """Turns of the event loop in which callbacks run that are due: a cancelled task ends in two."""
 _PAUSE = 0.005
+_LOOKS = 5
+"""How often it is looked at least: a machine that is busy may take all of the patience for one."""
 _LONGEST_PAUSE = 0.05
 """Seconds between two looks at what is still ending: more each time, up to this."""
 
@@ -104,12 +107,12 @@ class Watch:
         """Let what is ending end, and what nobody refers to go."""
         until = self._loop.time() + self._patience
         pause = _PAUSE
-        while True:
+        for looks in count(1):
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
             gc.collect()
             ending = any(True for _ in self._busy()) or self._is_held()
-            if not ending or self._loop.time() >= until:
+            if not ending or (looks >= _LOOKS and self._loop.time() >= until):
                 return
             await asyncio.sleep(pause)  # other threads run meanwhile: one that is ending may hold something
             pause = min(2 * pause, _LONGEST_PAUSE)
