@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from hotswap_adapters.search.sqlite import SqliteSearch, SqliteSearchConfig
 from hotswap_ports import Search
 from hotswap_ports.testing import MemorySearch, SearchContract
 from hotswap_ports.testing.contracts.search import Reopen
+from tests.contract.hard_end import as_it_was
 
 
 class TestSqliteSearch(SearchContract):
@@ -39,11 +39,8 @@ class TestSqliteSearch(SearchContract):
     def revive(self, tmp_path: Path) -> Reopen:
         @asynccontextmanager
         async def again(search: Search) -> AsyncIterator[Search]:
-            copy = tmp_path / "as it was"
-            copy.mkdir()
-            for each in tmp_path.glob("search.db*"):
-                shutil.copy(each, copy)
-            async with SqliteSearch(SqliteSearchConfig(path=str(copy / "search.db"))) as opened:
+            copy = as_it_was(tmp_path / "search.db")
+            async with SqliteSearch(SqliteSearchConfig(path=str(copy))) as opened:
                 yield opened
 
         return again

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from hotswap_adapters.storage.sqlite import SqliteStorage, SqliteStorageConfig
 from hotswap_ports import Storage
 from hotswap_ports.testing import MemoryStorage, StorageContract
 from hotswap_ports.testing.contracts.storage import Reopen
+from tests.contract.hard_end import as_it_was
 
 
 class TestSqliteStorage(StorageContract):
@@ -40,11 +40,8 @@ class TestSqliteStorage(StorageContract):
     def revive(self, tmp_path: Path) -> Reopen:
         @asynccontextmanager
         async def again(storage: Storage) -> AsyncIterator[Storage]:
-            copy = tmp_path / "as it was"
-            copy.mkdir()
-            for each in tmp_path.glob("data.db*"):
-                shutil.copy(each, copy)
-            async with SqliteStorage(SqliteStorageConfig(path=str(copy / "data.db"))) as opened:
+            copy = as_it_was(tmp_path / "data.db")
+            async with SqliteStorage(SqliteStorageConfig(path=str(copy))) as opened:
                 yield opened
 
         return again

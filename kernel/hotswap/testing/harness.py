@@ -108,14 +108,14 @@ class PluginHarness:
     async def __aenter__(self) -> Self:
         if self._is_open:
             raise KernelInUse
-        self._is_open = True
-        self._time.start()
-        if self._seed is not None:
-            self._random_state = random.getstate()
-            random.seed(self._seed)
         if self._watch is not None:
             await self._watch.__aenter__()
+        self._is_open = True
         try:
+            self._time.start()
+            if self._seed is not None:
+                self._random_state = random.getstate()
+                random.seed(self._seed)
             self._put_mocks()
             await self._open()
         except BaseException:
